@@ -1,0 +1,1 @@
+"""Analyses: SQL in, findings out; one file each, by family."""

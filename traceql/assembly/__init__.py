@@ -1,0 +1,1 @@
+"""Assembly: Chunks of any format to ordered, nested, linked rows."""

@@ -1,0 +1,84 @@
+"""Options that several commands share, with the same words everywhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from traceql.model.units import parse_bytes
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_STORE = "traceql-store"
+
+
+class Bytes(click.ParamType):  # type: ignore[type-arg]
+    """A size such as `512MB` or `2GiB`."""
+
+    name = "size"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read the size."""
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_bytes(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def default_memory_limit() -> int:
+    """Give half of the machine's memory, in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def store_option(function: F) -> F:
+    """Add `--store`."""
+    return click.option(
+        "--store",
+        "store_path",
+        type=click.Path(file_okay=False),
+        default=lambda: os.environ.get("TRACEQL_STORE", DEFAULT_STORE),
+        show_default="$TRACEQL_STORE, else ./traceql-store",
+        help="Folder of the store.",
+    )(function)
+
+
+def memory_limit_option(function: F) -> F:
+    """Add `--memory-limit`."""
+    return click.option(
+        "--memory-limit",
+        "memory_limit_bytes",
+        type=Bytes(),
+        default=lambda: os.environ.get("TRACEQL_MEMORY_LIMIT", default_memory_limit()),
+        show_default="$TRACEQL_MEMORY_LIMIT, else half of the memory",
+        help="Most memory to use, such as 512MB.",
+    )(function)
+
+
+def timeout_option(function: F) -> F:
+    """Add `--timeout`."""
+    return click.option(
+        "--timeout",
+        "timeout_s",
+        type=click.FloatRange(min=0, min_open=True),
+        default=None,
+        help="Seconds after which a query is stopped.",
+    )(function)
+
+
+def format_option(*formats: str, default: str = "table") -> Callable[[F], F]:
+    """Add `--format` with the formats that the command can write."""
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(formats),
+        default=default,
+        show_default=True,
+        help="How to print the answer; every format but `table` has raw nanoseconds.",
+    )

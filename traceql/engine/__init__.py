@@ -1,0 +1,1 @@
+"""Where the rooms meet: carries data from importers to reports."""

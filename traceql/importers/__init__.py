@@ -1,0 +1,1 @@
+"""Importers: a file to Chunks, one module or folder per format."""

@@ -1,0 +1,1 @@
+"""What flows between the rooms: tables, protocols, results, units, resources."""

@@ -1,0 +1,1 @@
+"""Queries: DuckDB sessions over the traces of a store."""

@@ -1,0 +1,1 @@
+"""Reports: results to bytes."""

@@ -1,0 +1,1 @@
+"""The store: a directory of Parquet files, changed by renames only."""
