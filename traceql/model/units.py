@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _TIMES = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns"))
 _BYTES = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _MINUTE_S = 60
@@ -49,14 +51,10 @@ def parse_bytes(text: str) -> int:
     """
     units = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
     units |= {"ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40}
-    body = text.strip().lower().removesuffix("b")
-    number = body.rstrip("kmgti")
-    scale = units.get(body[len(number) :])
-    if scale is None:
-        raise ValueError(f"{text!r} is not a size such as 512MB or 2GiB")
-    size = int(float(number) * scale)
+    found = re.fullmatch(r"(\d+\.?\d*)\s*([kmgt]i?)?b?", text.strip().lower())
+    size = int(float(found[1]) * units[found[2] or ""]) if found else 0
     if size <= 0:
-        raise ValueError(f"{text!r} is not a positive size")
+        raise ValueError(f"{text!r} is not a size such as 512MB or 2GiB")
     return size
 
 
