@@ -73,6 +73,7 @@ class Facts:
     def report(self, device_id: int) -> dict[str, Any]:
         unions = dict(self.unions)
         unions["overlap_ns"] = unions["comm_ns"] + unions["compute_ns"] - unions["kernel_busy_ns"]
+        kinds = {k: v | {"sum_bytes": str(v.pop("bytes"))} for k, v in self.kinds.items()}
         return {
             "events": sum(self.phases.values()),
             "phases": dict(self.phases),
@@ -85,7 +86,7 @@ class Facts:
                 for cat, (n, total) in sorted(self.by_category.items())
             ],
             "names": {name: {"count": n, "total_ns": t} for name, (n, t) in self.names.items()},
-            "gpu": {"kinds": self.kinds, "by_device": {str(device_id): unions}},
+            "gpu": {"kinds": kinds, "by_device": {str(device_id): unions}},
             "memory_events": {
                 "count": self.memory["count"],
                 "sum_bytes": str(self.memory["alloc"] - self.memory["free"]),

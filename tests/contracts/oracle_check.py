@@ -1,0 +1,161 @@
+"""What a comparison with an oracle is made of: checks, ranges, and the excuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Facts = Mapping[str, Any]
+Sql = Callable[[str], list[dict[str, Any]]]
+
+EXCUSED = {
+    "form": "shape of the file, not of the trace",
+    "events": "sum of what the other facts count",
+    "not_an_event": "importer-level; counted in diagnostic",
+    "phases": "the phases meet in slices, counters and flows, which are compared",
+    "phase_longer_than_one": "how the file spells a phase",
+    "without_ts": "events without time are in no other fact",
+    "ts_as_text": "how the file spells a number",
+    "file_in_ts_order": "order of the file; the store has its own",
+    "pid_types": "how the file spells ids; process.pid_text is tested with the importer",
+    "tid_types": "how the file spells ids",
+    "names_missing_or_empty": "counts events of all phases",
+    "categories": "counts events of all phases; category_x_dur is compared",
+    "top_names_x": "a part of top_names_positive, by phase",
+    "x.missing_ts": "events without time are in no other fact",
+    "flows.keys": "keys are not stored, arrows are",
+    "flows.ids_matched": "keys are not stored, arrows are",
+    "flows.ends_without_start": "not stored; counted in diagnostic",
+    "flows.starts_never_ended": "not stored",
+    "flows.s": "points of flows are not stored, arrows are",
+    "flows.t": "as flows.s",
+    "flows.f": "as flows.s",
+    "cpu_profile.chunks": "chunks are not stored, samples are",
+    "cpu_profile.nodes": "equal stacks share frames",
+    "cpu_profile.time_deltas": "equal to the samples",
+    "nesting.computed": "says whether the rest was computed",
+    "nesting.reason": "says why the rest was not computed",
+    "nesting.overlapping_slices": "how many overlap depends on which one is taken out first",
+    "stack_frames": "equal stacks share frames",
+}
+
+ASYNC = "t.type LIKE 'async%'"
+"""How tracks of b/e and S/F slices are told from the others."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Any value from low to high, for a reason."""
+
+    low: int
+    high: int
+    why: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int) and self.low <= other <= self.high
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Check:
+    fact: str
+    expected: Any
+    found: Any
+
+    @property
+    def holds(self) -> bool:
+        return bool(self.expected == self.found)
+
+    def __str__(self) -> str:
+        verdict = "holds" if self.holds else "FAILS"
+        return f"{verdict} {self.fact}: expected {self.expected}, found {self.found}"[:600]
+
+
+def unknown_parts(name: str, value: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Fail on a part of a fact that nobody compares or excuses."""
+    rest = {k for k in value if k not in set(known) and f"{name}.{k}" not in EXCUSED}
+    if rest:
+        raise KeyError(f"{name}: nobody compares {sorted(rest)}")
+
+
+def one(sql: Sql, text: str) -> Any:
+    (row,) = sql(text)
+    (value,) = row.values()
+    return value
+
+
+def spread(low: int, high: int, why: str) -> int | Range:
+    return low if low == high else Range(low, high, why)
+
+
+def _rules(facts: Facts, key: str, pair: tuple[str, str], part: str) -> tuple[int, int]:
+    """Least and most over the two rules by which begins and ends may be matched."""
+    values = [facts[key][rule][part] for rule in pair] if key in facts else [0]
+    return min(values), max(values)
+
+
+def begin_end_rules(facts: Facts, part: str) -> tuple[int, int]:
+    return _rules(facts, "be", ("by_name", "by_position"), part)
+
+
+def async_rules(facts: Facts, part: str) -> tuple[int, int]:
+    return _rules(facts, "async", ("id_global", "id_per_process"), part)
+
+
+def legacy(facts: Facts, part: str) -> int:
+    return int(facts.get("legacy_async", {}).get(part, 0))
+
+
+def shift(facts: Facts, part: str) -> tuple[int, int]:
+    """How far another rule of matching may move a count that the oracle gives by the main rule."""
+    if "be" not in facts:
+        return 0, 0
+    main_be, main_async = facts["be"]["by_name"][part], facts["async"]["id_global"][part]
+    (low_be, high_be), (low_as, high_as) = begin_end_rules(facts, part), async_rules(facts, part)
+    return low_be - main_be + low_as - main_async, high_be - main_be + high_as - main_async
+
+
+def zero_length_others(facts: Facts) -> tuple[int, int]:
+    """Zero-length slices that are not in slice_count: those that must be, those that may be."""
+    phases = facts["phases"]
+    must = facts["instants"]["with_ts"] + facts["instants"]["async_n"] if "instants" in facts else 0
+    x = facts.get("x", {})
+    may = sum(phases.get(phase, 0) for phase in "NODVvcP()=Tp")
+    may += x.get("missing_dur", 0) + x.get("negative_dur", 0)
+    if "instants" not in facts:
+        must = sum(phases.get(phase, 0) for phase in "iIRn")
+    return must, must + may
+
+
+def odd_phases(facts: Facts) -> bool:
+    """Whether the file has events that are in no fact and may be slices in a store."""
+    x = facts.get("x", {})
+    return bool(
+        sum(facts["phases"].get(p, 0) for p in "NODVvcP()=TpSF")
+        or x.get("missing_dur")
+        or x.get("negative_dur")
+        or ambiguous(facts)
+    )
+
+
+def ambiguous(facts: Facts) -> bool:
+    return "be" in facts and not (facts["be"]["rules_agree"] and facts["async"]["rules_agree"])
+
+
+def table(checked: Mapping[str, Sequence[Check]]) -> str:
+    """Say per file how many facts were compared and which ones fail."""
+    lines = []
+    for file, checks in checked.items():
+        failed = [str(c) for c in checks if not c.holds]
+        lines.append(f"{len(checks):5} facts, {len(failed)} fail: {file}")
+        lines += [f"        {text}" for text in failed]
+    return "\n".join(lines)
+
+
+def load(path: Path) -> Facts:
+    """Read an oracle."""
+    return dict(json.loads(path.read_text(encoding="utf-8")))

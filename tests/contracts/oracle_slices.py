@@ -1,0 +1,235 @@
+"""Facts about slices: counts, sums, bounds, names, nesting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from oracle_check import (
+    ASYNC,
+    Check,
+    Facts,
+    Sql,
+    ambiguous,
+    async_rules,
+    begin_end_rules,
+    legacy,
+    odd_phases,
+    one,
+    shift,
+    spread,
+    unknown_parts,
+    zero_length_others,
+)
+
+
+def slice_count(value: int, facts: Facts, sql: Sql) -> list[Check]:
+    found = one(sql, "SELECT count(*) FROM slice WHERE dur >= 0")
+    must, may = zero_length_others(facts)
+    low, high = shift(facts, "matched")
+    base = value + legacy(facts, "matched")
+    expected = spread(base + must + low, base + may + high, "odd phases may be kept as instants")
+    return [Check("slice_count", expected, found)]
+
+
+def slice_count_positive(value: int, facts: Facts, sql: Sql) -> list[Check]:
+    low, high = shift(facts, "matched_positive")
+    base = value + legacy(facts, "matched_positive")
+    found = one(sql, "SELECT count(*) FROM slice WHERE dur > 0")
+    return [Check("slice_count_positive", spread(base + low, base + high, "matching"), found)]
+
+
+def slice_sum_dur(value: int, facts: Facts, sql: Sql) -> list[Check]:
+    low, high = shift(facts, "sum_dur_ns")
+    base = value + legacy(facts, "sum_dur_ns")
+    found = one(sql, "SELECT coalesce(sum(dur), 0) FROM slice WHERE dur > 0")
+    return [Check("slice_sum_dur_ns", spread(base + low, base + high, "matching"), int(found))]
+
+
+def complete(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
+    unknown_parts("x", value, ("valid", "valid_positive", "zero_dur", "sum_dur_ns",
+                               "missing_dur", "negative_dur"))  # fmt: skip
+    if facts["be"]["by_name"]["matched"] or facts["be"]["by_position"]["matched"]:
+        return []  # B/E and X share tracks; their sum is compared as slice_count and slice_sum
+    odd = value["missing_dur"] + value["negative_dur"]
+    rows = sql(
+        "SELECT count(*) FILTER (dur > 0) AS positive, coalesce(sum(dur) FILTER (dur > 0), 0) AS "
+        f"total FROM slice s JOIN track t ON t.id = s.track_id WHERE NOT {ASYNC}"
+    )
+    counted = one(sql, "SELECT coalesce(sum(count), 0) FROM diagnostic")
+    return [
+        Check("x.valid_positive", value["valid_positive"], rows[0]["positive"]),
+        Check("x.sum_dur_ns", value["sum_dur_ns"], int(rows[0]["total"])),
+        Check("x.missing_dur + negative_dur are counted", True, counted >= odd),
+    ]
+
+
+def begin_end(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
+    unknown_parts("be", value, ("by_name", "by_position", "rules_agree"))
+    low, high = begin_end_rules(facts, "unmatched_begin")
+    found = one(
+        sql,
+        "SELECT count(*) FROM slice s JOIN track t ON t.id = s.track_id "
+        f"WHERE s.dur < 0 AND NOT {ASYNC}",
+    )
+    return [Check("be.unmatched_begin", spread(low, high, "matching"), found)]
+
+
+def nestable_async(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
+    unknown_parts("async", value, ("id_global", "id_per_process", "rules_agree"))
+    low, high = async_rules(facts, "unmatched_begin")
+    more_open = legacy(facts, "unmatched_begin")
+    rows = sql(
+        "SELECT count(*) FILTER (s.dur < 0) AS open, count(*) FILTER (s.dur > 0) AS positive "
+        f"FROM slice s JOIN track t ON t.id = s.track_id WHERE {ASYNC}"
+    )
+    least, most = async_rules(facts, "matched_positive")
+    more = legacy(facts, "matched_positive")
+    return [
+        Check("async.unmatched_begin", spread(low + more_open, high + more_open, "key"),
+              rows[0]["open"]),
+        Check("async.matched_positive", spread(least + more, most + more, "key"),
+              rows[0]["positive"]),
+    ]  # fmt: skip
+
+
+def legacy_async(value: Facts, _facts: Facts, _sql: Sql) -> list[Check]:
+    unknown_parts("legacy_async", value, ("matched", "matched_positive", "sum_dur_ns",
+                  "unmatched_begin", "unmatched_end", "steps_T_p"))  # fmt: skip
+    return []  # added to the facts of slices and of async
+
+
+def instants(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
+    unknown_parts("instants", value, ("i_I_R", "with_ts", "async_n"))
+    found = one(sql, "SELECT count(*) FROM slice WHERE dur = 0")
+    zero = facts["slice_count"] - facts["slice_count_positive"]
+    zero += legacy(facts, "matched") - legacy(facts, "matched_positive")
+    must, may = zero_length_others(facts)
+    low = min(0, shift(facts, "matched")[0])
+    high = max(0, shift(facts, "matched")[1])
+    expected = spread(zero + must + low, zero + may + high, "odd phases may be kept as instants")
+    return [Check("instants", expected, found)]
+
+
+def thread_states(value: int, _facts: Facts, sql: Sql) -> list[Check]:
+    return [Check("thread_state_T_with_dur", value, one(sql, "SELECT count(*) FROM thread_state"))]
+
+
+def bounds(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
+    """Starts and ends over slices, instants and counters; odd phases may widen them."""
+    unknown_parts("bounds", value, ("min_ts_ns", "max_end_ns"))
+    (row,) = sql(
+        'SELECT min(ts) AS low, max("end") AS high FROM (SELECT ts, ts + dur AS "end" FROM '
+        "slice WHERE dur >= 0 UNION ALL SELECT ts, ts FROM counter) both_tables"
+    )
+    if value["min_ts_ns"] is None:
+        return [Check("bounds", None, row["low"])] if not odd_phases(facts) else []
+    if odd_phases(facts):
+        return [
+            Check("bounds.min_ts_ns", True, row["low"] <= value["min_ts_ns"]),
+            Check("bounds.max_end_ns", True, row["high"] >= value["max_end_ns"]),
+        ]
+    return [
+        Check("bounds.min_ts_ns", value["min_ts_ns"], row["low"]),
+        Check("bounds.max_end_ns", value["max_end_ns"], row["high"]),
+    ]
+
+
+def bounds_positive(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
+    unknown_parts("bounds_positive", value, ("min_ts_ns", "max_end_ns"))
+    if ambiguous(facts) or legacy(facts, "matched_positive"):
+        return []
+    (row,) = sql("SELECT min(ts) AS low, max(ts + dur) AS high FROM slice WHERE dur > 0")
+    return [
+        Check("bounds_positive.min_ts_ns", value["min_ts_ns"], row["low"]),
+        Check("bounds_positive.max_end_ns", value["max_end_ns"], row["high"]),
+    ]
+
+
+def top_names(value: Sequence[Facts], facts: Facts, sql: Sql) -> list[Check]:
+    if ambiguous(facts):
+        return []
+    rows = sql(
+        "SELECT coalesce(s.name, '') AS name, count(*) AS count, CAST(sum(s.dur) AS BIGINT) AS "
+        "total_ns, min(s.dur) AS min_ns, max(s.dur) AS max_ns FROM slice s WHERE dur > 0 GROUP BY 1"
+    )
+    found = {row["name"]: row for row in rows}
+    return [
+        Check(f"top_names_positive[{top['name'] or ''}]", dict(top),
+              _same_keys(found.get(top["name"] or ""), top))
+        for top in value
+        if not legacy(facts, "matched_positive")
+    ]  # fmt: skip
+
+
+def _same_keys(row: Mapping[str, Any] | None, like: Facts) -> dict[str, Any] | None:
+    return None if row is None else {k: (like[k] if k == "name" else row[k]) for k in like}
+
+
+def names_exactly(value: Facts, _facts: Facts, sql: Sql) -> list[Check]:
+    """All names of a generated trace, zero-length slices included."""
+    rows = sql(
+        "SELECT name, count(*) AS count, CAST(sum(dur) AS BIGINT) AS total_ns FROM slice "
+        "WHERE dur >= 0 GROUP BY 1"
+    )
+    found = {row.pop("name"): row for row in rows}
+    return [Check(f"names[{n}]", dict(want), found.get(n)) for n, want in value.items()]
+
+
+def distinct_names(value: int, facts: Facts, sql: Sql) -> list[Check]:
+    if ambiguous(facts) or legacy(facts, "matched_positive"):
+        return []
+    found = one(sql, "SELECT count(DISTINCT coalesce(name, '')) FROM slice WHERE dur > 0")
+    return [Check("distinct_names_positive", value, found)]
+
+
+def category_sums(value: Sequence[Facts], facts: Facts, sql: Sql) -> list[Check]:
+    """Sums by category are of X only: exact where no other phase makes slices of that category."""
+    rows = sql(
+        "SELECT s.category, count(*) AS count, CAST(sum(s.dur) AS BIGINT) AS total FROM slice s "
+        f"JOIN track t ON t.id = s.track_id WHERE s.dur >= 0 AND NOT {ASYNC} GROUP BY 1"
+    )
+    found = {row["category"]: row for row in rows}
+    if facts["phases"].get("B"):
+        return []
+    checks = []
+    for want in value:
+        row = found.get(want["cat"], {"count": 0, "total": 0})
+        checks.append(Check(f"category[{want['cat']}].sum", want["sum_dur_ns"], row["total"]))
+        checks.append(Check(f"category[{want['cat']}].count", True, row["count"] >= want["count"]))
+    return checks
+
+
+def nesting(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
+    unknown_parts("nesting", value, ("threads", "threads_overlapping", "max_depth", "self_sum_ns",
+                                     "top_self"))  # fmt: skip
+    if not value["computed"] or ambiguous(facts):
+        return []
+    if begin_end_rules(facts, "unmatched_begin")[1]:
+        return []  # an unclosed slice holds what follows it; not so in the oracle
+    clean = (
+        "t.id NOT IN (SELECT parent_id FROM track WHERE type LIKE '%overflow%') AND "
+        f"t.type NOT LIKE '%overflow%' AND NOT {ASYNC}"
+    )
+    rows = sql(
+        "SELECT coalesce(s.name, '') AS name, max(s.depth) AS depth, "
+        "CAST(sum(s.self_dur) AS BIGINT) AS self FROM slice s JOIN track t ON t.id = s.track_id "
+        f"WHERE s.dur > 0 AND {clean} GROUP BY 1"
+    )
+    lanes = sql(
+        "SELECT count(DISTINCT t.id) FILTER (t.type NOT LIKE '%overflow%') AS lanes, "
+        "count(DISTINCT t.parent_id) FILTER (t.type LIKE '%overflow%') AS over "
+        f"FROM slice s JOIN track t ON t.id = s.track_id WHERE s.dur > 0 AND NOT {ASYNC}"
+    )[0]
+    own = {row["name"]: row["self"] for row in rows}
+    depth = max((row["depth"] + 1 for row in rows), default=0)
+    checks = [
+        Check("nesting.threads", value["threads"], lanes["lanes"]),
+        Check("nesting.threads_overlapping", value["threads_overlapping"], lanes["over"]),
+        Check("nesting.max_depth", value["max_depth"] or 0, depth),
+        Check("nesting.self_sum_ns", value["self_sum_ns"], sum(own.values())),
+    ]
+    return checks + [
+        Check(f"nesting.top_self[{top['name']}]", top["self_ns"], own.get(top["name"] or ""))
+        for top in value["top_self"]
+    ]

@@ -1,0 +1,75 @@
+"""Law 7: every real trace agrees with its oracle, or is refused with its cause."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import oracle_check
+import pytest
+from oracle_facts import compare
+from traceql.engine.ingest import ingest
+from traceql.query.session import Session
+from traceql.store.catalog import Store
+
+from traceql.errors import InputError
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+ORACLES = sorted(
+    path for tool in ("chrome", "kineto") for path in (SHARED / "oracles").glob(f"{tool}__*.json")
+)
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def is_trace(oracle: dict[str, Any]) -> bool:
+    return oracle["status"] == "ok" and oracle["kind"] == "trace-events"
+
+
+READABLE = [path for path in ORACLES if is_trace(facts_of(path))]
+REFUSED = [path for path in ORACLES if path not in READABLE]
+
+
+@pytest.fixture(scope="module")
+def reported() -> Iterator[dict[str, list[oracle_check.Check]]]:
+    """Collects the checks of all files; the table is printed at the end (see it with -s)."""
+    checked: dict[str, list[oracle_check.Check]] = {}
+    yield checked
+    print("\n" + oracle_check.table(checked))
+
+
+def test_oracles_are_there(shared: Path) -> None:
+    assert len(READABLE) >= 90
+    assert len(REFUSED) >= 4
+
+
+@pytest.mark.parametrize("path", READABLE, ids=lambda path: path.stem)
+def test_trace_agrees_with_its_oracle(
+    path: Path, tmp_path: Path, reported: dict[str, list[oracle_check.Check]]
+) -> None:
+    oracle = facts_of(path)
+    store = Store.open(tmp_path / "store", create=True)
+    done = ingest(SHARED / "traces" / oracle["file"], store=store)
+    with Session([done.trace], store=store) as session:
+        checks = compare(oracle["facts"], lambda text: session.sql(text).arrow().to_pylist())
+    reported[oracle["file"]] = checks
+    assert len(checks) >= 20
+    assert not [str(check) for check in checks if not check.holds]
+
+
+@pytest.mark.parametrize("path", REFUSED, ids=lambda path: path.stem)
+def test_what_is_no_trace_event_file_is_refused_with_its_cause(path: Path, tmp_path: Path) -> None:
+    oracle = facts_of(path)
+    source = SHARED / "traces" / oracle["file"]
+    store = Store.open(tmp_path / "store", create=True)
+    with pytest.raises(InputError) as refusal:
+        ingest(source, store=store)
+    assert refusal.value.exit_code == 2
+    assert str(source) in str(refusal.value)
+    assert "byte " in str(refusal.value)
+    assert not store.traces()
+    assert not list((tmp_path / "store" / "traces").glob("*/*"))
