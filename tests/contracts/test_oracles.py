@@ -73,3 +73,16 @@ def test_what_is_no_trace_event_file_is_refused_with_its_cause(path: Path, tmp_p
     assert "byte " in str(refusal.value)
     assert not store.traces()
     assert not list((tmp_path / "store" / "traces").glob("*/*"))
+
+
+def test_a_fact_that_nobody_compares_fails() -> None:
+    with pytest.raises(KeyError):
+        compare({"a_new_fact": 1}, lambda _text: [])
+    with pytest.raises(KeyError, match="a_new_part"):
+        compare({"instants": {"a_new_part": 1}}, lambda _text: [])
+
+
+def test_a_range_holds_its_ends() -> None:
+    low_to_high = oracle_check.spread(1, 3, "two rules")
+    assert [low_to_high == n for n in range(5)] == [False, True, True, True, False]
+    assert oracle_check.spread(2, 2, "one rule") == 2
