@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The first call of a kernel compiles it, and machines are busy: time is the timeout's business.
+# Examples are not kept on disk, so that a run depends on the code alone.
+hypothesis.settings.register_profile("traceql", deadline=None, database=None)
+hypothesis.settings.load_profile("traceql")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

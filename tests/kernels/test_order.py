@@ -1,0 +1,42 @@
+"""Sorting orders against Python's sort."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from traceql.kernels import order
+
+numbers = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 3) | st.integers(0, 2**45)
+
+
+@given(st.integers(1, 3).flatmap(lambda k: st.lists(st.tuples(*[numbers] * k), max_size=60)))
+def test_order_is_the_stable_order_of_the_keys(rows):
+    keys = [
+        np.array([row[k] for row in rows], np.int64) for k in range(len(rows[0]) if rows else 1)
+    ]
+
+    found = order.argsort(*keys).tolist()
+
+    assert found == sorted(range(len(rows)), key=lambda i: rows[i])
+    assert order.is_sorted(*keys) == (rows == sorted(rows))
+
+
+def test_many_rows_with_many_ties():
+    rng = np.random.default_rng(7)
+    keys = [
+        rng.integers(0, 4, 5000),
+        rng.integers(-(2**62), 2**62, 5000) >> 58,
+        rng.permutation(5000),
+    ]
+
+    assert np.array_equal(order.argsort(*keys), np.lexsort(keys[::-1]))
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(ValueError, match="one length"):
+        order.argsort([1], [1, 2])
+    with pytest.raises(ValueError, match="given"):
+        order.argsort()
