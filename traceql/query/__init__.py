@@ -1,1 +1,1 @@
-"""Queries: DuckDB sessions over the traces of a store."""
+"""SQL over a store: sessions, the standard library, and the guard that keeps them read-only."""

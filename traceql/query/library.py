@@ -1,0 +1,164 @@
+"""The SQL standard library: what `queries/` defines, with its documentation and dependencies.
+
+`queries/slices/self_dur.sql` is the module `slices.self_dur`. A file holds `CREATE VIEW` and
+`CREATE MACRO` statements, each with a comment above it that says what it gives. Nothing is run
+here: a session creates an object when a query first mentions it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from traceql.errors import TraceQLError
+from traceql.model import resources, tables
+
+Kind = Literal["view", "macro", "table macro"]
+
+STORED = "stored"
+"""Schema of the relations that stand for Parquet files; `query/views.py` makes them."""
+
+_CREATE = re.compile(
+    r"^CREATE (?P<what>VIEW|MACRO) (?P<name>[a-z_][a-z0-9_]*)\s*(?P<rest>.*?);[ \t]*$",
+    re.MULTILINE | re.DOTALL,
+)
+_TABLE_MACRO = re.compile(r"^\((?P<args>[^)]*)\)\s*AS\s+TABLE\b", re.DOTALL)
+_SCALAR_MACRO = re.compile(r"^\((?P<args>[^)]*)\)\s*AS\b", re.DOTALL)
+_NOISE = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
+_READS = re.compile(r"\b(?:FROM|JOIN)\s+([a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)", re.IGNORECASE)
+_CALLS = re.compile(r"\b([a-z_][a-z0-9_]*)\s*\(", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Object:
+    """One view or macro. `sql` is its CREATE statement, `doc` the comment above it."""
+
+    name: str
+    kind: Kind
+    module: str
+    sql: str
+    doc: str
+    arguments: tuple[str, ...]
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it is a part of others, not for people."""
+        return self.name.startswith("_")
+
+
+@dataclass(frozen=True)
+class Module:
+    """One file of `queries/`: its public objects in order, and what the head of the file says."""
+
+    name: str
+    doc: str
+    every_object: tuple[Object, ...]
+
+    @property
+    def objects(self) -> tuple[Object, ...]:
+        """Give the public objects."""
+        return tuple(item for item in self.every_object if not item.is_private)
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    """Give every module: the prelude first, then by name.
+
+    Raises:
+        TraceQLError: two objects have one name.
+    """
+    root = resources.queries()
+    found = [_module(path, root) for path in root.rglob("*.sql")]
+    return tuple(sorted(found, key=lambda m: (not m.name.startswith("prelude."), m.name)))
+
+
+@cache
+def objects() -> Mapping[str, Object]:
+    """Give every object by name, private ones included.
+
+    Raises:
+        TraceQLError: two objects have one name.
+    """
+    found: dict[str, Object] = {}
+    for module in modules():
+        for item in module.every_object:
+            if item.name in found:
+                other = found[item.name].module
+                raise TraceQLError(f"{item.name} is defined in {other} and in {module.name}")
+            found[item.name] = item
+    return found
+
+
+@cache
+def needs(name: str) -> tuple[str, ...]:
+    """Give the names that object `name` reads or calls: of the library, or `stored.<table>`.
+
+    Raises:
+        KeyError: no object has that name.
+    """
+    body = _NOISE.sub("", objects()[name].sql).lower()
+    named = [*_READS.findall(body), *_CALLS.findall(body)]
+    known = objects().keys() | {f"{STORED}.{table}" for table in stored_names()}
+    return tuple(dict.fromkeys(n for n in named if n in known and n != name))
+
+
+def in_order(names: Iterator[str] | list[str]) -> list[str]:
+    """Give the names and all they need, each after what it needs."""
+    ordered: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        if name in ordered:
+            return
+        if name in objects():
+            for other in needs(name):
+                visit(other)
+        ordered[name] = None
+
+    for name in names:
+        visit(name)
+    return list(ordered)
+
+
+@cache
+def stored_names() -> tuple[str, ...]:
+    """Give the tables of the schema `stored`: the canonical ones, and `trace`."""
+    return (*tables.canonical(), "trace")
+
+
+def _module(path: Path, root: Path) -> Module:
+    text = path.read_text(encoding="utf-8")
+    name = ".".join(path.relative_to(root).with_suffix("").parts)
+    head = _comment_lines(text.split("\n\n", 1)[0]) if text.startswith("--") else ""
+    return Module(name, head, tuple(_objects(text, name)))
+
+
+def _objects(text: str, module: str) -> Iterator[Object]:
+    for match in _CREATE.finditer(text):
+        rest = match["rest"]
+        kind: Kind = "view"
+        arguments: tuple[str, ...] = ()
+        if match["what"] == "MACRO":
+            as_table = _TABLE_MACRO.match(rest)
+            shape = as_table or _SCALAR_MACRO.match(rest)
+            assert shape is not None, f"{module}: {match['name']} has no argument list"
+            kind = "table macro" if as_table else "macro"
+            arguments = tuple(
+                part.split(":=")[0].strip() for part in shape["args"].split(",") if part.strip()
+            )
+        above = text[: match.start()].rstrip("\n").rsplit("\n\n", 1)[-1]
+        doc = _comment_lines(above) if text[: match.start()].endswith("\n") else ""
+        yield Object(match["name"], kind, module, match[0].rstrip().rstrip(";"), doc, arguments)
+
+
+def _comment_lines(block: str) -> str:
+    """Give the trailing comment of a block without its dashes."""
+    lines: list[str] = []
+    for line in reversed(block.splitlines()):
+        if not line.startswith("--"):
+            break
+        lines.append(line.removeprefix("--").removeprefix(" "))
+    return "\n".join(reversed(lines)).strip("\n")

@@ -1,0 +1,287 @@
+"""A session: DuckDB over the traces in scope, locked to their files."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from traceql.errors import StatementRefused, TraceQLError, UnknownName
+from traceql.model import tables
+from traceql.query import derived, guard, library, translate, views
+from traceql.query.answer import Answer, Parameters
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from traceql.store.catalog import Store, Trace
+
+_TRACE = f"{library.STORED}.trace"
+_LEAN = "_lean_"
+_EVENT_TABLES = ("slice", "counter", "sample", "allocation", "sched", "thread_state")
+
+
+class Session:
+    """Read-only SQL over some traces of a store.
+
+    Views and macros of the library are created when a query first mentions them. With one trace
+    ids are its own; with several every id column is `trace_no * 2^32 + id`, trace_no being the
+    place in `traces`. Queries may run from several threads.
+    """
+
+    def __init__(
+        self,
+        traces: Sequence[Trace],
+        *,
+        store: Store | None = None,
+        memory_limit_bytes: int | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        self.traces = tuple(traces)
+        self._store = store
+        self._memory_limit_bytes, self._timeout_s = memory_limit_bytes, timeout_s
+        self._engines: dict[bool, _Engine] = {}
+        self._lock = threading.RLock()
+
+    def sql(self, text: str, parameters: Parameters = None) -> Answer:
+        """Check and bind one query; its rows are computed when they are asked for.
+
+        Args:
+            text: one SELECT, EXPLAIN, DESCRIBE, SHOW or SUMMARIZE.
+            parameters: values of `?` in order, or of `$name` by name.
+
+        Raises:
+            StatementRefused: it would do more than read this session's tables.
+            UnknownName: a table, column or function does not exist.
+            SqlError: it is no SQL, or its types do not fit.
+        """
+        import duckdb
+
+        with self._lock:
+            parser = next(iter(self._engines.values()), None) or self._new_engine()
+            try:
+                mentions = guard.examine(parser.connection, text)
+            except duckdb.Error as error:
+                raise self._translated(error, text, parser) from error
+            engine = self._engine(parser, lean=not mentions.asks_args)
+            engine.prepare(mentions, text)
+            cursor = engine.connection.cursor()
+        return Answer(
+            cursor,
+            text,
+            parameters,
+            translate=lambda error: self._translated(error, text, engine),
+            timeout_s=self._timeout_s,
+        )
+
+    def script(self) -> str:
+        """Give SQL that makes every view and macro of this session, for plain `duckdb -init`."""
+        engine = self._new_engine()
+        names = library.in_order([_TRACE, *library.objects()])
+        made = [statement for name in names for statement in engine.statements(name)]
+        engine.connection.close()
+        return "".join(f"{part};\n" for part in [f"CREATE SCHEMA {library.STORED}", *made])
+
+    def close(self) -> None:
+        """Let go of memory and files."""
+        with self._lock:
+            for engine in self._engines.values():
+                engine.connection.close()
+            self._engines.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _new_engine(self) -> _Engine:
+        return _Engine(self.traces, self._store, self._memory_limit_bytes)
+
+    def _engine(self, unused: _Engine, *, lean: bool) -> _Engine:
+        """Give the lean or the full engine; `unused` becomes it where there is none yet."""
+        if not self._engines:
+            unused.lean = lean
+            self._engines[lean] = unused
+        elif lean not in self._engines:
+            self._engines[lean] = self._new_engine()
+            self._engines[lean].lean = lean
+        return self._engines[lean]
+
+    def _translated(self, error: Exception, text: str, engine: _Engine) -> TraceQLError:
+        return translate.translated(
+            error,
+            text,
+            engine.names,
+            memory_limit_bytes=self._memory_limit_bytes,
+            timeout_s=self._timeout_s,
+        )
+
+
+class _Engine:
+    """One in-memory database of views, locked.
+
+    A session has up to two: a lean one, where an object `x` is made from `_lean_x` if the library
+    has that, for queries that ask for no args; and the full one.
+    """
+
+    def __init__(
+        self,
+        traces: Sequence[Trace],
+        store: Store | None,
+        memory_limit_bytes: int | None,
+    ) -> None:
+        import duckdb
+
+        self._traces, self._store = tuple(traces), store
+        self.lean = False
+        self._made: dict[str, list[str]] = {}
+        # The engine makes the folder when it first spills, and removes it when it closes.
+        spill = Path(tempfile.gettempdir()) / f"traceql-spill-{id(self):x}-{threading.get_ident()}"
+        config: dict[str, str | bool | int | float | list[str]] = {"temp_directory": str(spill)}
+        if memory_limit_bytes is not None:
+            config["memory_limit"] = f"{memory_limit_bytes}B"
+        self.connection: duckdb.DuckDBPyConnection = duckdb.connect(":memory:", config=config)
+        guard.lock(self.connection, self._directories())
+        self.connection.execute(f"CREATE SCHEMA {library.STORED}")
+
+    def prepare(self, mentions: guard.Mentions, text: str) -> None:
+        """Check every name against what may be read, and make what is not there yet.
+
+        Raises:
+            StatementRefused: a file or a function that reads one.
+            UnknownName: there is no such table or table function.
+        """
+        views_wanted = mentions.lists_tables or any(
+            m.schema == "information_schema" or guard.is_open_table(m) for m in mentions.tables
+        )
+        wanted = list(self.names("table")) if views_wanted else []
+        for mention in mentions.tables:
+            wanted += self._table(mention, mentions.ctes, text)
+        for mention in mentions.table_functions:
+            wanted += self._table_function(mention, text)
+        for mention in mentions.functions:
+            found = library.objects().get(mention.name)
+            wanted += [found.name] if found and found.kind == "macro" else []
+        for name in library.in_order(wanted):
+            self._make(name)
+
+    def names(self, kind: str) -> list[str]:
+        """Give the names that a query may use: kind is table, column or function."""
+        public = [item for item in library.objects().values() if not item.is_private]
+        if kind == "table":
+            return [item.name for item in public if item.kind == "view"]
+        if kind == "function":
+            own = [item.name for item in public if item.kind != "view"]
+            return own + self._column("SELECT DISTINCT function_name FROM duckdb_functions()")
+        if kind == "column":
+            return self._column(
+                "SELECT DISTINCT column_name FROM duckdb_columns() WHERE NOT internal"
+            )
+        return []
+
+    def statements(self, name: str) -> list[str]:
+        """Give what makes one object: its CREATE, and its documentation."""
+        schema, _, table = name.rpartition(".")
+        if schema == library.STORED:
+            return [self._stored(table)]
+        found = library.objects()[name]
+        if found.is_private:
+            return [found.sql]
+        create = found.sql
+        if self.lean and f"{_LEAN}{name}" in library.objects():
+            create = f"CREATE VIEW {name} AS SELECT * FROM {_LEAN}{name}"  # noqa: S608
+        what = {"view": "VIEW", "macro": "MACRO", "table macro": "MACRO TABLE"}[found.kind]
+        return [create, f"COMMENT ON {what} {name} IS {views.quoted(found.doc)}"]
+
+    def _column(self, query: str) -> list[str]:
+        return [str(row[0]) for row in self.connection.cursor().execute(query).fetchall()]
+
+    def _table(self, mention: guard.Mention, ctes: set[str], text: str) -> list[str]:
+        name = mention.name
+        if mention.schema == library.STORED and name in library.stored_names():
+            return [f"{library.STORED}.{name}"]
+        if mention.schema in {"", "main"}:
+            found = library.objects().get(name)
+            if found is not None and found.kind == "view":
+                return [name]
+            if name in ctes:
+                return []
+        if guard.is_open_table(mention):
+            return []
+        if guard.looks_like_a_file(name):
+            raise StatementRefused(f"{name!r}", "is not a table of this session")
+        line, column, near = translate.place_of(text, mention.offset)
+        close = translate.close_names(name, self.names("table"))
+        raise UnknownName(name, close, kind="table", line=line, column=column, near=near)
+
+    def _table_function(self, mention: guard.Mention, text: str) -> list[str]:
+        name = mention.name
+        found = library.objects().get(name)
+        if found is not None and found.kind == "table macro":
+            return [name]
+        if guard.is_open_table_function(name):
+            return []
+        known = self.names("function")
+        if name in known:
+            raise StatementRefused(f"{name}()", "reads more than this session's tables")
+        line, column, near = translate.place_of(text, mention.offset)
+        close = translate.close_names(name, known)
+        raise UnknownName(name, close, kind="function", line=line, column=column, near=near)
+
+    def _make(self, name: str) -> None:
+        """Make an object once; what analyses leave is looked up again each time."""
+        if name in self._made and not _is_derived(name):
+            return
+        if name.startswith(f"{library.STORED}.") and name != _TRACE:
+            self._make(_TRACE)
+        statements = self.statements(name)
+        if self._made.get(name) == statements:
+            return
+        if name in self._made:
+            self.connection.execute(f"DROP VIEW {name}")
+        for statement in statements:
+            self.connection.execute(statement)
+        self._made[name] = statements
+
+    def _stored(self, table: str) -> str:
+        names = [trace.name for trace in self._traces]
+        if table == "trace":
+            bounds = [_bounds(trace) for trace in self._traces]
+            return views.create_trace(names, [trace.id for trace in self._traces], bounds)
+        if tables.table(table).derived_by is not None:
+            return derived.create(table, self._store, self._traces)
+        files = [
+            views.File(trace.path.resolve() / f"{table}.parquet", number)
+            for number, trace in enumerate(self._traces)
+            if table in trace.manifest.tables
+        ]
+        return views.create(table, files, names)
+
+    def _directories(self) -> list[Path]:
+        if self._store is not None:
+            root = self._store.path.resolve()
+            return [root / "traces", root / "results"]
+        return sorted({trace.path.resolve() for trace in self._traces})
+
+
+def _is_derived(name: str) -> bool:
+    schema, _, table = name.rpartition(".")
+    known = tables.canonical().get(table)
+    return schema == library.STORED and known is not None and known.derived_by is not None
+
+
+def _bounds(trace: Trace) -> tuple[int, int] | None:
+    """Give the first and last instant of a trace's events, ns."""
+    files = [f for n, f in trace.manifest.tables.items() if n in _EVENT_TABLES and f.rows]
+    starts = [f.min_ts for f in files if f.min_ts is not None]
+    ends = [f.max_end for f in files if f.max_end is not None]
+    return (min(starts), max(ends)) if starts and ends else None
