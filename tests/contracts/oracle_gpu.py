@@ -13,6 +13,8 @@ from oracle_check import Check, Facts, Sql, unknown_parts
 def gpu(value: Facts, _facts: Facts, sql: Sql) -> list[Check]:
     unknown_parts("gpu", value, ("launch_events_with_correlation", "duplicate_launch_correlations",
                   "ops_without_stream_arg", "kinds", "by_stream", "by_device"))  # fmt: skip
+    if not value:
+        return []
     rows = sql(
         "SELECT g.kind, g.device_id AS device, g.stream_id AS stream, g.correlation_id AS "
         "correlation, g.launch_slice_id AS launch, g.bytes, s.ts, s.dur, s.name FROM gpu_op g "

@@ -150,13 +150,13 @@ def top_names(value: Sequence[Facts], facts: Facts, sql: Sql) -> list[Check]:
     if ambiguous(facts):
         return []
     rows = sql(
-        "SELECT coalesce(s.name, '') AS name, count(*) AS count, CAST(sum(s.dur) AS BIGINT) AS "
+        "SELECT coalesce(s.name, 'None') AS name, count(*) AS count, CAST(sum(s.dur) AS BIGINT) AS "
         "total_ns, min(s.dur) AS min_ns, max(s.dur) AS max_ns FROM slice s WHERE dur > 0 GROUP BY 1"
     )
     found = {row["name"]: row for row in rows}
     return [
-        Check(f"top_names_positive[{top['name'] or ''}]", dict(top),
-              _same_keys(found.get(top["name"] or ""), top))
+        Check(f"top_names_positive[{top['name']}]", dict(top),
+              _same_keys(found.get(top["name"]), top))
         for top in value
         if not legacy(facts, "matched_positive")
     ]  # fmt: skip
@@ -179,14 +179,14 @@ def names_exactly(value: Facts, _facts: Facts, sql: Sql) -> list[Check]:
 def distinct_names(value: int, facts: Facts, sql: Sql) -> list[Check]:
     if ambiguous(facts) or legacy(facts, "matched_positive"):
         return []
-    found = one(sql, "SELECT count(DISTINCT coalesce(name, '')) FROM slice WHERE dur > 0")
+    found = one(sql, "SELECT count(DISTINCT coalesce(name, 'None')) FROM slice WHERE dur > 0")
     return [Check("distinct_names_positive", value, found)]
 
 
 def category_sums(value: Sequence[Facts], facts: Facts, sql: Sql) -> list[Check]:
     """Sums by category are of X only: exact where no other phase makes slices of that category."""
     rows = sql(
-        "SELECT s.category, count(*) AS count, CAST(sum(s.dur) AS BIGINT) AS total FROM slice s "
+        "SELECT coalesce(s.category, 'None') AS category, count(*) AS count, CAST(sum(s.dur) AS BIGINT) AS total FROM slice s "
         f"JOIN track t ON t.id = s.track_id WHERE s.dur >= 0 AND NOT {ASYNC} GROUP BY 1"
     )
     found = {row["category"]: row for row in rows}
@@ -212,7 +212,7 @@ def nesting(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
         f"t.type NOT LIKE '%overflow%' AND NOT {ASYNC}"
     )
     rows = sql(
-        "SELECT coalesce(s.name, '') AS name, max(s.depth) AS depth, "
+        "SELECT coalesce(s.name, 'None') AS name, max(s.depth) AS depth, "
         "CAST(sum(s.self_dur) AS BIGINT) AS self FROM slice s JOIN track t ON t.id = s.track_id "
         f"WHERE s.dur > 0 AND {clean} GROUP BY 1"
     )
@@ -230,6 +230,6 @@ def nesting(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
         Check("nesting.self_sum_ns", value["self_sum_ns"], sum(own.values())),
     ]
     return checks + [
-        Check(f"nesting.top_self[{top['name']}]", top["self_ns"], own.get(top["name"] or ""))
+        Check(f"nesting.top_self[{top['name']}]", top["self_ns"], own.get(top["name"]))
         for top in value["top_self"]
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -95,6 +95,22 @@ def top_level_keys(value: Sequence[str], _facts: Facts, sql: Sql) -> list[Check]
     return [Check("top_level_keys", set(), set(value) - kept - elsewhere)]
 
 
+def metadata_value(name: str) -> Callable[[Any, Facts, Sql], list[Check]]:
+    """Check that a value at the top of the file is kept as metadata."""
+
+    def check(value: Any, _facts: Facts, sql: Sql) -> list[Check]:
+        rows = sql(f"SELECT str_value, int_value FROM metadata WHERE name = '{name}'")
+        found = [r["str_value"] if r["int_value"] is None else r["int_value"] for r in rows]
+        return [Check(name, [str(value)], [str(v).strip('"') for v in found])]
+
+    return check
+
+
+def devices(value: Sequence[Facts], _facts: Facts, sql: Sql) -> list[Check]:
+    rows = sql("SELECT device_id AS id, name FROM device")
+    return [Check(f"deviceProperties[{d['id']}]", True, dict(d) in rows) for d in value]
+
+
 def note(value: str, _facts: Facts, sql: Sql) -> list[Check]:
     """A file that had to be salvaged says so."""
     if not value:
@@ -141,6 +157,8 @@ def memory(value: Facts, _facts: Facts, sql: Sql) -> list[Check]:
     unknown_parts("memory_events", value, ("count", "without_bytes", "sum_bytes", "allocs",
                   "frees", "sum_alloc_bytes", "sum_free_bytes",
                   "last_total_allocated"))  # fmt: skip
+    if not value:
+        return [Check("memory_events", 0, one(sql, "SELECT count(*) FROM allocation"))]
     (row,) = sql(
         "SELECT count(*) AS count, count(*) FILTER (kind = 'alloc') AS allocs, "
         "count(*) FILTER (kind = 'free') AS frees, "

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from oracle_facts import compare
 from traceql.engine.ingest import Ingested, ingest
-from traceql.query.session import Session
 from traceql.store.catalog import Store
+
+from traceql.query.session import Session
 
 ROOT = Path(__file__).resolve().parents[2] / "sample_traces"
 GENERATED = sorted((ROOT / "synthetic").glob("*.facts.json"))
