@@ -186,7 +186,8 @@ def distinct_names(value: int, facts: Facts, sql: Sql) -> list[Check]:
 def category_sums(value: Sequence[Facts], facts: Facts, sql: Sql) -> list[Check]:
     """Sums by category are of X only: exact where no other phase makes slices of that category."""
     rows = sql(
-        "SELECT coalesce(s.category, 'None') AS category, count(*) AS count, CAST(sum(s.dur) AS BIGINT) AS total FROM slice s "
+        "SELECT coalesce(s.category, 'None') AS category, count(*) AS count, "
+        "CAST(sum(s.dur) AS BIGINT) AS total FROM slice s "
         f"JOIN track t ON t.id = s.track_id WHERE s.dur >= 0 AND NOT {ASYNC} GROUP BY 1"
     )
     found = {row["category"]: row for row in rows}

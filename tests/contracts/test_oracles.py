@@ -31,8 +31,8 @@ def is_trace(oracle: dict[str, Any]) -> bool:
 
 
 WE_ARE_RIGHT = {
-    # A (B at 0, E at 2) stands before B (X, 0 to 2) in the file, so A is the parent, as in Perfetto;
-    # the oracle sorts all X before all B/E where start and length are equal.
+    # A (B at 0, E at 2) stands before B (X, 0 to 2) in the file, so A is the parent, as in
+    # Perfetto; the oracle sorts all X before all B/E where start and length are equal.
     ("bex-interaction.json", "nesting.top_self[A]"),
 }
 
