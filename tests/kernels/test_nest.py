@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from traceql.kernels.nest import PENDING, Nesting
 
 slices = st.lists(
-    st.tuples(st.integers(0, 1), st.integers(0, 20), st.integers(-1, 12)), max_size=25
+    st.tuples(st.integers(0, 1), st.integers(-8, 12), st.integers(-1, 12)), max_size=25
 ).map(
     lambda rows: sorted(
         (reference.Slice(*row, id=100 + i) for i, row in enumerate(rows)), key=reference.nesting_key

@@ -52,7 +52,7 @@ class Nesting:
 
     def __init__(self) -> None:
         self._state = np.array((-1, _NONE, 0, 0, 0), np.int64)
-        self._nodes = np.empty((7, 0), np.int64)
+        self._nodes = np.empty((0, 8), np.int64)  # one cache line a node
         self._lanes = np.empty(0, np.int64)
 
     def feed(self, track: ArrayLike, ts: ArrayLike, dur: ArrayLike, ids: ArrayLike) -> Nested:
@@ -91,16 +91,9 @@ class Nesting:
         """Close what is open; give rows and self times, as `late_row` and `late_self_dur`."""
         late_row, late_self = self._room_for_late()
         none = np.empty(0, np.int64)
-        late = _close_all(
-            self._state,
-            self._nodes,
-            self._lanes,
-            int(self._state[_ROW]),
-            none,
-            late_row,
-            late_self,
-            0,
-        )
+        row, lanes = int(self._state[_ROW]), int(self._state[_LANES])
+        late = _close_lanes(self._nodes, self._lanes, lanes, row, none, late_row, late_self, 0)
+        self._state[_LANES] = 0
         return late_row[:late], late_self[:late]
 
     def _room_for_late(self) -> tuple[Int64, Int64]:
@@ -109,11 +102,11 @@ class Nesting:
 
     def _reserve(self, rows: int) -> None:
         needed = int(self._state[_USED]) + rows
-        if needed > self._nodes.shape[1]:
-            grown = np.empty((7, max(needed, 2 * self._nodes.shape[1])), np.int64)
-            grown[:, : self._nodes.shape[1]] = self._nodes
+        if needed > len(self._nodes):
+            grown = np.empty((max(needed, 2 * len(self._nodes)), 8), np.int64)
+            grown[: len(self._nodes)] = self._nodes
             self._nodes = grown
-        if int(self._state[_LANES]) + 1 >= len(self._lanes):
+        if int(self._state[_LANES]) == len(self._lanes):
             lanes = np.full(max(16, 2 * len(self._lanes)), _NONE, np.int64)
             lanes[: len(self._lanes)] = self._lanes
             self._lanes = lanes
@@ -121,73 +114,47 @@ class Nesting:
 
 @kernel
 def _close(
-    node: int,
-    state: Int64,
-    nodes: Int64,
-    first: int,
-    self_dur: Int64,
-    late_row: Int64,
-    late_self: Int64,
-    late: int,
-) -> int:
-    """Write the self time of a node's slice and free the node; give the number of late rows."""
-    dur = nodes[_DUR, node]
-    own = dur - nodes[_COVERED, node] if dur >= 0 else -1
-    row = nodes[_PLACE, node]
+    nodes: Int64, node: int, first: int,
+    self_dur: Int64, late_row: Int64, late_self: Int64, late: int,
+) -> int:  # fmt: skip
+    """Write the self time of a node's slice; give the number of late rows."""
+    own = nodes[node, _DUR] - nodes[node, _COVERED] if nodes[node, _DUR] >= 0 else -1
+    row = nodes[node, _PLACE]
     if row >= first:
         self_dur[row - first] = own
-    else:
-        late_row[late] = row
-        late_self[late] = own
-        late += 1
-    nodes[_BELOW, node] = state[_FREE]
-    state[_FREE] = node
-    return late
+        return late
+    late_row[late] = row
+    late_self[late] = own
+    return late + 1
 
 
 @kernel
-def _close_all(
-    state: Int64,
-    nodes: Int64,
-    lanes: Int64,
-    first: int,
-    self_dur: Int64,
-    late_row: Int64,
-    late_self: Int64,
-    late: int,
-) -> int:
-    for lane in range(state[_LANES]):
+def _close_lanes(
+    nodes: Int64, lanes: Int64, open_lanes: int, first: int,
+    self_dur: Int64, late_row: Int64, late_self: Int64, late: int,
+) -> int:  # fmt: skip
+    """Close all slices of the first `open_lanes` lanes; give the number of late rows."""
+    for lane in range(open_lanes):
         node = lanes[lane]
         while node != _NONE:
-            below = nodes[_BELOW, node]
-            late = _close(node, state, nodes, first, self_dur, late_row, late_self, late)
-            node = below
-    state[_LANES], state[_FREE], state[_USED] = 0, _NONE, 0
+            late = _close(nodes, node, first, self_dur, late_row, late_self, late)
+            node = nodes[node, _BELOW]
     return late
 
 
 @kernel
-def _push(lane: int, state: Int64, nodes: Int64, lanes: Int64, ts: int, dur: int) -> int:
-    """Put a slice on top of its lane; give its node."""
-    below = lanes[lane]
-    if state[_FREE] != _NONE:
-        node = state[_FREE]
-        state[_FREE] = nodes[_BELOW, node]
-    else:
-        node = state[_USED]
-        state[_USED] += 1
-    limit = nodes[_END, below] if below != _NONE else NEVER
-    end = limit if dur < 0 or dur > limit - ts else ts + dur
-    nodes[_END, node] = end
-    nodes[_DUR, node] = dur
-    nodes[_COVERED, node] = 0
-    nodes[_BELOW, node] = below
-    nodes[_DEPTH, node] = 0
+def _put(nodes: Int64, node: int, below: int, ts: int, dur: int, end: int) -> None:
+    """Make a node of a slice on top of another one, which it does not outlast."""
+    depth = 0
     if below != _NONE:
-        nodes[_DEPTH, node] = nodes[_DEPTH, below] + 1
-        nodes[_COVERED, below] += end - ts
-    lanes[lane] = node
-    return int(node)
+        end = min(end, nodes[below, _END])
+        depth = nodes[below, _DEPTH] + 1
+        nodes[below, _COVERED] += end - ts
+    nodes[node, _END] = end
+    nodes[node, _DUR] = dur
+    nodes[node, _COVERED] = 0
+    nodes[node, _DEPTH] = depth
+    nodes[node, _BELOW] = below
 
 
 @kernel
@@ -198,32 +165,50 @@ def _nest(
     late_row: Int64, late_self: Int64, late: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Sweep with one stack per lane until the lanes are full; give the next row and late rows."""
-    first = state[_ROW]
-    for i in range(start, track.shape[0]):
-        if track[i] != state[_TRACK]:
-            late = _close_all(state, nodes, lanes, first, self_dur, late_row, late_self, late)
-            state[_TRACK] = track[i]
-        if state[_LANES] + 1 >= lanes.shape[0]:
-            return i, late
-        lane = 0
-        while lane < state[_LANES]:
+    current, free, used = state[_TRACK], state[_FREE], state[_USED]
+    first, open_lanes = state[_ROW], state[_LANES]
+    i = start
+    while i < track.shape[0]:
+        if track[i] != current:
+            late = _close_lanes(
+                nodes, lanes, open_lanes, first, self_dur, late_row, late_self, late
+            )
+            current, free, used, open_lanes = track[i], _NONE, 0, 0
+        if open_lanes == lanes.shape[0]:
+            break
+        # Never-ending is also what would run over int64.
+        endless = dur[i] < 0 or (ts[i] > 0 and dur[i] > NEVER - ts[i])
+        end = NEVER if endless else ts[i] + dur[i]
+        lane, top = 0, _NONE
+        while lane < open_lanes:
             top = lanes[lane]
-            while top != _NONE and nodes[_END, top] <= ts[i]:
-                lanes[lane] = nodes[_BELOW, top]
-                late = _close(top, state, nodes, first, self_dur, late_row, late_self, late)
-                top = lanes[lane]
-            if top == _NONE or dur[i] <= nodes[_END, top] - ts[i]:
+            while top != _NONE and nodes[top, _END] <= ts[i]:
+                late = _close(nodes, top, first, self_dur, late_row, late_self, late)
+                below = nodes[top, _BELOW]
+                nodes[top, _BELOW] = free
+                free = top
+                top = below
+            lanes[lane] = top
+            if top == _NONE or dur[i] < 0 or end <= nodes[top, _END]:
                 break
             lane += 1
-        if lane == state[_LANES]:
-            lanes[lane] = _NONE
-            state[_LANES] += 1
-        node = _push(lane, state, nodes, lanes, ts[i], dur[i])
-        nodes[_SLICE, node] = ids[i]
-        nodes[_PLACE, node] = first + i
-        below = nodes[_BELOW, node]
-        depth[i] = nodes[_DEPTH, node]
-        parent[i] = nodes[_SLICE, below] if below != _NONE else _NONE
+        if lane == open_lanes:
+            open_lanes += 1
+            top = _NONE
+        if free != _NONE:
+            node = free
+            free = nodes[node, _BELOW]
+        else:
+            node = used
+            used += 1
+        _put(nodes, node, top, ts[i], dur[i], end)
+        nodes[node, _SLICE] = ids[i]
+        nodes[node, _PLACE] = first + i
+        lanes[lane] = node
+        depth[i] = nodes[node, _DEPTH]
+        parent[i] = nodes[top, _SLICE] if top != _NONE else _NONE
         lane_out[i] = lane
-        end_out[i] = nodes[_END, node]
-    return track.shape[0], late
+        end_out[i] = nodes[node, _END]
+        i += 1
+    state[_TRACK], state[_FREE], state[_USED], state[_LANES] = current, free, used, open_lanes
+    return i, late

@@ -103,19 +103,27 @@ def _radix_order(word: UInt64, bits: int) -> Int32:
     rows = word.shape[0]
     order = np.arange(rows).astype(np.int32)
     other = np.empty(rows, np.int32)
+    words = word.copy()
+    # Words move with their rows: reading them through `order` would miss the cache each time.
+    moved = np.empty(rows, np.uint64)
+    counts = np.zeros(2048, np.int64)
     for shift in range(0, bits, 11):
-        counts = np.zeros(2048, np.int64)
+        counts[:] = 0
         for i in range(rows):
-            counts[(word[i] >> np.uint64(shift)) & np.uint64(2047)] += 1
+            digit = np.int64((words[i] >> np.uint64(shift)) & np.uint64(2047))
+            counts[digit] += 1
         total = 0
-        for digit in range(2048):
-            count = counts[digit]
-            counts[digit] = total
+        for place in range(2048):
+            count = counts[place]
+            counts[place] = total
             total += count
         for i in range(rows):
-            row = order[i]
-            digit = (word[row] >> np.uint64(shift)) & np.uint64(2047)
-            other[counts[digit]] = row
-            counts[digit] += 1
+            value = words[i]
+            digit = np.int64((value >> np.uint64(shift)) & np.uint64(2047))
+            at = counts[digit]
+            counts[digit] = at + 1
+            other[at] = order[i]
+            moved[at] = value
         order, other = other, order
+        words, moved = moved, words
     return order
