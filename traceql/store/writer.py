@@ -156,8 +156,13 @@ class TraceWriter:
 
 
 def is_current(known: Trace, manifest: Manifest) -> bool:
-    """Say whether a stored trace is what the manifest's recipe would make."""
+    """Say whether a stored trace is whole, and what the manifest's recipe would make."""
     try:
-        return known.manifest.recipe == manifest.recipe
-    except StoreError:
+        if known.manifest.recipe != manifest.recipe:
+            return False
+        files = known.manifest.tables.items()
+        return all(
+            (known.path / f"{name}.parquet").stat().st_size == file.bytes for name, file in files
+        )
+    except (StoreError, OSError):
         return False  # damaged, or of another version: it is replaced

@@ -1,0 +1,238 @@
+"""Bring one file into a store: open, detect, read, assemble, write, and one rename."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import traceql
+from traceql.engine import memory, sql_script
+from traceql.errors import InputError, StoreError, StoreFull
+from traceql.model import tables
+from traceql.store import durable, naming
+from traceql.store.manifest import Manifest
+from traceql.store.parquet import digest
+from traceql.store.writer import Status, TraceWriter, is_current
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from traceql.engine.source import FileSource
+    from traceql.model.protocols import Importer
+    from traceql.store.catalog import Store, Trace
+
+Progress = Callable[[int, "int | None"], None]
+"""Told (bytes of the file read, its size or None)."""
+
+_LEAST_FREE_BYTES = 64_000_000
+_STORE_SHARE = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Ingested:
+    """A file that is in the store."""
+
+    trace: Trace
+    status: Status
+    """new; replaced: the importer, its version or options differ; unchanged: it was there."""
+    importer: str
+    diagnostics: pa.Table
+    """What was odd about the file: the rows of the table `diagnostic`."""
+    seconds: float
+
+
+class _Recipe(NamedTuple):
+    importer: Importer
+    draft: Manifest
+    """The manifest, its `trace_id` and `tables` still to come."""
+
+
+def ingest(  # noqa: PLR0913  (all but two are options)
+    path: str | Path,
+    *,
+    store: Store,
+    importer: str | None = None,
+    name: str | None = None,
+    group: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    memory_limit_bytes: int | None = None,
+    progress: Progress | None = None,
+    views: bool = True,
+) -> Ingested:
+    """Bring a file into a store.
+
+    A file that is there already, read by the same importer in the same version with the same
+    options, is left alone (a new name or group is noted); else its trace is replaced. Whatever
+    goes wrong, the store stays as it was.
+
+    Args:
+        path: the file, `-` for standard input.
+        store: where to.
+        importer: name of the importer; None: the one that recognises the file.
+        name: of the trace; None: the file's stem. One that is taken gets `-2`.
+        group: a group to join.
+        options: fields of the importer.
+        memory_limit_bytes: None: $TRACEQL_MEMORY_LIMIT, else half of the machine's memory.
+        progress: called now and then while the file is read.
+        views: keep `views.sql` true; who ingests many files does so once at the end.
+
+    Raises:
+        InputError: the file cannot be read, or nothing of it can be imported.
+        StoreFull, StoreBusy, StoreError: the store cannot take it.
+    """
+    start = time.perf_counter()
+    for chosen in (name, group):
+        if chosen is not None:
+            naming.checked(chosen)
+    with _translated(path, store):
+        done = _ingest(Path(path), store, importer, name, group, options or {},
+                       memory.limit_bytes(memory_limit_bytes), progress)  # fmt: skip
+    if views:
+        sql_script.refresh(store)
+    return dataclasses.replace(done, seconds=time.perf_counter() - start)
+
+
+def _ingest(
+    path: Path,
+    store: Store,
+    forced: str | None,
+    name: str | None,
+    group: str | None,
+    options: Mapping[str, Any],
+    limit_bytes: int,
+    progress: Progress | None,
+) -> Ingested:
+    from traceql.assembly import assemble
+    from traceql.engine.source import open_source
+
+    with open_source(path, progress=progress) as source:
+        recipe = _recipe(source, forced, options)
+        known = _known(path, store, recipe.draft)
+        if known is not None:
+            return _unchanged(store, known, name, group)
+        _check_space(store.path, source.size_bytes)
+        diagnostics = []
+        with TraceWriter(store) as writer:
+            chunks = recipe.importer.read(source)
+            for chunk in assemble(chunks, scratch=writer.scratch, memory_limit_bytes=limit_bytes):
+                if chunk.table == "diagnostic":
+                    diagnostics.append(chunk.rows)
+                writer.add(chunk)
+            manifest = dataclasses.replace(
+                recipe.draft, trace_id=source.digest, source_bytes=source.size_bytes
+            )
+            place = str(path) if str(path) == naming.STANDARD_INPUT else str(path.resolve())
+            trace, status = writer.finish(manifest, source=place, name=name, group=group)
+    if status == "unchanged":
+        return _unchanged(store, trace, name, group)
+    return Ingested(trace, status, manifest.importer, _table(diagnostics), 0.0)
+
+
+def _recipe(source: FileSource, forced: str | None, options: Mapping[str, Any]) -> _Recipe:
+    """Choose the importer and write down what will make the trace."""
+    from traceql.engine.detect import detect
+
+    name, importer = detect(source.head(), forced)
+    importer = _with_options(name, importer, options)
+    draft = Manifest(
+        trace_id="",
+        schema_version=tables.SCHEMA_VERSION,
+        traceql_version=traceql.__version__,
+        importer=name,
+        importer_version=_version(importer),
+        options={key: options[key] for key in sorted(options)},
+        source_name=source.path.name,
+        source_bytes=source.size_bytes or 0,
+    )
+    return _Recipe(importer, draft)
+
+
+def _with_options(name: str, importer: Any, options: Mapping[str, Any]) -> Importer:
+    if not options:
+        return importer  # type: ignore[no-any-return]
+    known = [field.name for field in dataclasses.fields(importer)]
+    for key in options:
+        if key not in known:
+            offer = f"it has {', '.join(known)}" if known else "it has none"
+            raise InputError(f"the importer {name} has no option {key!r}; {offer}.")
+    try:
+        return dataclasses.replace(importer, **options)  # type: ignore[no-any-return]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"options of the importer {name}: {error}") from error
+
+
+def _version(importer: Importer) -> str:
+    own = getattr(importer, "VERSION", None)
+    if own is None:
+        own = getattr(sys.modules[type(importer).__module__], "VERSION", "0")
+    return str(own)
+
+
+def _known(path: Path, store: Store, draft: Manifest) -> Trace | None:
+    """Find the trace that ingesting the file would give again.
+
+    Only a file of a size that is in the store is hashed for it: the others are read once.
+    """
+    if not path.is_file():
+        return None
+    size = path.stat().st_size
+    candidates = [trace for trace in store.traces() if _source_bytes(trace) == size]
+    if not candidates:
+        return None
+    draft = dataclasses.replace(draft, trace_id=digest(path))
+    return next((trace for trace in candidates if is_current(trace, draft)), None)
+
+
+def _source_bytes(trace: Trace) -> int | None:
+    try:
+        return trace.manifest.source_bytes
+    except StoreError:
+        return None
+
+
+def _unchanged(store: Store, trace: Trace, name: str | None, group: str | None) -> Ingested:
+    import pyarrow.parquet as pq
+
+    if name is not None and name.strip() != trace.name:
+        trace = store.rename(trace, name)
+    if group is not None and group.strip() not in trace.groups:
+        trace = store.join(trace, group)
+    found = []
+    if "diagnostic" in trace.manifest.tables:
+        found = pq.read_table(trace.path / "diagnostic.parquet").to_batches()
+    return Ingested(trace, "unchanged", trace.manifest.importer, _table(found), 0.0)
+
+
+def _table(batches: list[pa.RecordBatch]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.Table.from_batches(batches, tables.table("diagnostic").stored_schema)
+
+
+def _check_space(store: Path, size: int | None) -> None:
+    """Refuse an ingest that the disk will hardly hold.
+
+    Raises:
+        StoreFull: less is free than about a fifth of the file, or 64 MB.
+    """
+    needed = max(_LEAST_FREE_BYTES, (size or 0) // _STORE_SHARE)
+    free = shutil.disk_usage(store).free
+    if free < needed:
+        raise StoreFull(store, needed, free)
+
+
+@contextmanager
+def _translated(path: str | Path, store: Store) -> Iterator[None]:
+    """Translate what the system refuses outside of the store's own code."""
+    try:
+        yield
+    except OSError as error:
+        if durable.is_full(error):
+            raise StoreFull(store.path, None, None) from error
+        raise InputError(f"{error.filename or path}: {error.strerror or error}.") from error
