@@ -1,0 +1,236 @@
+"""Read one file: the document, its events one by one, and what is left at the end."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from traceql.errors import CorruptTrace, UnknownFormat
+from traceql.importers._json_grammar import text as text_of
+from traceql.importers._json_stream import Element, JsonStream, Members
+from traceql.importers.chrome.context import Context
+from traceql.importers.chrome.counters import Counters
+from traceql.importers.chrome.flows import Flows
+from traceql.importers.chrome.kineto import Kineto
+from traceql.importers.chrome.metadata import Metadata
+from traceql.importers.chrome.profiles import Profiles
+from traceql.importers.chrome.rows import BATCH_BYTES
+from traceql.importers.chrome.slices import Slices
+from traceql.importers.chrome.states import States
+from traceql.importers.chrome.times import ns
+
+if TYPE_CHECKING:
+    from traceql.model.protocols import Chunk, Source
+
+READ_BYTES = 1 << 20
+_EVENTS = re.compile(rb'"traceEvents"\s*:\s*(?=\[)')
+_ROUND = 4096
+"""Events after which full batches are given."""
+
+Handler = Callable[[Members, int, int, int], object]
+
+
+class Reading:
+    """The reading of one source, from its first byte to the last chunk."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._context = context = Context()
+        self._stream = JsonStream(_utf8(source.blocks(READ_BYTES)), context.diagnostics.count)
+        self._metadata = Metadata(context)
+        self._profiles = Profiles(context)
+        self._kineto = Kineto(context)
+        self._handlers = self._phases()
+        self._by_token: dict[bytes, Handler] = {}
+        self._ordinal = 0
+        self._arrays = 0
+        self._with_phase = False
+
+    def _phases(self) -> dict[str, Handler]:
+        flows = Flows(self._context)
+        slices = Slices(self._context, flows, self._kineto)
+        counters, states = Counters(self._context), States(self._context, slices)
+        keep = self._keep
+        table: dict[str, Handler] = {
+            "X": slices.complete,
+            "C": keep(counters.sample),
+            "b": slices.async_edge,
+            "e": slices.async_edge,
+            "n": slices.async_instant,
+            "p": slices.legacy_step,
+            "T": states.state,
+            "M": self._metadata.event,
+            "P": keep(self._profiles.sample, slices.elsewhere),
+        }
+        table |= dict.fromkeys("BE", slices.edge)
+        table |= dict.fromkeys("iI", self._instant(slices))
+        table |= dict.fromkeys("R", slices.instant)
+        table |= dict.fromkeys("SF", slices.legacy_edge)
+        table |= dict.fromkeys("stf", keep(flows.point))
+        self._otherwise = slices.elsewhere
+        return table
+
+    def _keep(
+        self, read: Callable[[Members, int, int, int], bool], otherwise: Handler | None = None
+    ) -> Handler:
+        """Make a handler that keeps what `read` cannot read."""
+
+        def handler(e: Members, ordinal: int, ts: int, offset: int) -> None:
+            if read(e, ordinal, ts, offset):
+                return
+            if otherwise is not None:
+                otherwise(e, ordinal, ts, offset)
+            else:
+                self._context.keep_unread(self._stream.element_text())
+
+        return handler
+
+    def _instant(self, slices: Slices) -> Handler:
+        def handler(e: Members, ordinal: int, ts: int, offset: int) -> None:
+            slices.instant(e, ordinal, ts, offset)
+            if e.get(b"name") == b'"CpuProfile"':
+                self._profiles.whole(e, ordinal, ts, offset)
+
+        return handler
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Give all chunks.
+
+        Raises:
+            CorruptTrace: the file is empty, or nothing of it is JSON.
+            UnknownFormat: it is JSON, without a single event.
+        """
+        stream = self._stream
+        first = stream.peek()
+        if first == b"[":
+            self._arrays = 1
+            yield from self._events()
+            if stream.peek():
+                self._context.diagnostics.count("json_trailing_text", stream.offset)
+        elif first == b"{":
+            yield from self._document()
+        elif stream.find(_EVENTS):
+            self._context.diagnostics.count("json_tokenizer_failure", 0)
+            yield from self._events()
+            yield from self._members(stream.rest_of_object())
+        self._check(first)
+        yield from self._context.rows.rest()
+        yield from self._context.tracks.chunks(self._metadata.rank, self._metadata.host)
+        yield from self._metadata.chunks(self._kineto.devices)
+        count = self._context.diagnostics.count
+        yield from self._profiles.frames.chunks(lambda: count("stack_frame_unknown"))
+        yield from self._context.diagnostics.chunk(self._source.damage)
+
+    def _document(self) -> Iterator[Chunk]:
+        stream = self._stream
+        yield from self._members(stream.enter_object())
+        while not self._arrays and stream.find(_EVENTS):
+            yield from self._events()
+            yield from self._members(stream.rest_of_object())
+        if stream.peek():
+            self._context.diagnostics.count("json_trailing_text", stream.offset)
+
+    def _members(self, keys: Iterator[bytes]) -> Iterator[Chunk]:
+        stream = self._stream
+        for key in keys:
+            opener = stream.peek()
+            if key == b"traceEvents" and opener == b"[":
+                yield from self._events()
+            elif key == b"samples" and opener == b"[":
+                yield from self._samples()
+            else:
+                offset, raw = stream.offset, stream.value()
+                if raw is None:
+                    return
+                if key == b"stackFrames" and opener == b"{":
+                    self._profiles.stack_frames(raw)
+                else:
+                    self._metadata.document(key, raw, offset)
+
+    def _events(self) -> Iterator[Chunk]:
+        """Read the events of the array at the cursor."""
+        self._arrays += 1
+        context, by_token, rows = self._context, self._by_token, self._context.rows
+        flush_at, metadata = self._stream.offset + BATCH_BYTES, self._metadata.event
+        for offset, e in self._stream.elements():
+            if e:
+                handler = by_token.get(e.get(b"ph", b""))
+                if handler is None:
+                    handler, e = self._phase(e)  # noqa: PLW2901
+                ts = ns(e.get(b"ts"))
+                if handler is not None and (ts is not None or handler == metadata):
+                    handler(e, self._ordinal, ts or 0, offset)
+                else:
+                    context.diagnostics.count("json_parser_failure", offset)
+                    context.keep_unread(self._stream.element_text())
+            elif e is None:
+                context.diagnostics.count("json_parser_failure", offset)
+            self._ordinal += 1
+            if not self._ordinal % _ROUND or offset >= flush_at:
+                flush_at = offset + BATCH_BYTES
+                yield from rows.full(offset)
+
+    def _phase(self, e: Members) -> tuple[Handler | None, Members]:
+        """Find the handler of a phase met for the first time; only its first letter counts."""
+        if b"ph" not in e:
+            e = {_plain(key): value for key, value in e.items()}
+        token = e.get(b"ph")
+        if token is None:
+            return None, e
+        self._with_phase = True
+        phase = self._context.texts(token)[:1]
+        if not phase or not token.startswith(b'"'):
+            return None, e
+        handler = self._handlers.get(phase, self._otherwise)
+        if token[1:2] == phase.encode():
+            self._by_token[token] = handler
+            return handler, e
+        return handler, e | {b"ph": b'"%b"' % phase.encode()}
+
+    def _samples(self) -> Iterator[Chunk]:
+        elements: Iterator[Element] = self._stream.elements()
+        for number, (offset, e) in enumerate(elements):
+            if e is None:
+                self._context.diagnostics.count("json_parser_failure", offset)
+            else:
+                self._profiles.global_sample(e, self._ordinal + number, offset)
+            if not number % _ROUND:
+                yield from self._context.rows.full(offset)
+
+    def _check(self, first: bytes) -> None:
+        path: Path = self._source.path
+        if not first:
+            raise CorruptTrace(path, 0, "the file is empty")
+        if not self._arrays:
+            if first in {b"{", b"["}:
+                raise UnknownFormat(path, "JSON without an array of trace events")
+            raise CorruptTrace(path, 0, "the text is no JSON")
+        if self._ordinal and not self._with_phase:
+            raise UnknownFormat(path, "a JSON list whose items have no phase `ph`")
+
+
+def _plain(key: bytes) -> bytes:
+    """Resolve the escapes of a key."""
+    if b"\\" not in key:
+        return key
+    return text_of(b'"' + key + b'"', lambda: None).encode()
+
+
+def _utf8(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Take off a byte order mark; UTF-16 becomes UTF-8."""
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head) >= 3:
+            break
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+        yield decoder.decode(head).encode()
+        for block in blocks:
+            yield decoder.decode(block).encode()
+        return
+    yield head.removeprefix(codecs.BOM_UTF8)
+    yield from blocks
