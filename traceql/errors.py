@@ -21,14 +21,25 @@ Other codes: 0 ok, 1 a gate failed (`--fail-on`), 6 some inputs of many failed, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 class TraceQLError(Exception):
     """Base of all errors raised on purpose."""
 
     exit_code: int = 70
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross to another process: constructors take facts, pickle alone knows the sentence."""
+        return _rebuilt, (type(self), str(self), self.__dict__.copy())
+
+
+def _rebuilt(kind: type[TraceQLError], sentence: str, facts: Mapping[str, Any]) -> TraceQLError:
+    error = kind.__new__(kind, sentence)
+    error.__dict__.update(facts)
+    return error
 
 
 class InputError(TraceQLError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 
 from traceql import errors
@@ -32,3 +33,10 @@ def test_messages_say_what_where_and_what_to_do() -> None:
     assert "--as json" in str(errors.AmbiguousFormat("a", ["json", "csv"]))
     assert "pip install 'traceql[pandas]'" in str(errors.MissingExtra("pandas", "df()"))
     assert "traceql ingest" in str(errors.StoreNotFound("s"))
+
+
+def test_errors_cross_to_another_process_whole() -> None:
+    error = pickle.loads(pickle.dumps(errors.CorruptTrace("a.json", 17, "not JSON")))
+
+    assert type(error) is errors.CorruptTrace
+    assert (str(error), error.offset) == ("a.json: not JSON (byte 17).", 17)
