@@ -125,7 +125,7 @@ def _ingest(
                     diagnostics.append(chunk.rows)
                 writer.add(chunk)
             manifest = dataclasses.replace(
-                recipe.draft, trace_id=source.digest, source_bytes=source.size_bytes
+                recipe.draft, trace_id=source.digest, source_bytes=source.size_bytes or 0
             )
             place = str(path) if str(path) == naming.STANDARD_INPUT else str(path.resolve())
             trace, status = writer.finish(manifest, source=place, name=name, group=group)
