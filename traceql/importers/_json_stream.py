@@ -92,7 +92,7 @@ class JsonStream:
         yield from self.rest_of_object()
 
     def rest_of_object(self) -> Iterator[bytes]:
-        """Give the keys that are left of the object in which the cursor stands, as `enter_object` does."""
+        """Give the keys left of the object that the cursor stands in, as `enter_object` does."""
         while True:
             byte = self.peek()
             if byte == b"}":

@@ -1,0 +1,204 @@
+"""Open an input: a file or standard input, packed or not, and name it by its content."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from traceql.engine import unpack
+from traceql.errors import CorruptTrace, InputError, UnknownFormat
+from traceql.model.protocols import BLOCK_BYTES, HEAD_BYTES, Head
+
+STANDARD_INPUT = "-"
+_RAW_BYTES = 1 << 20
+_MOST_LAYERS = 3
+_SPOOL_BYTES = 64 * 1024 * 1024
+
+Progress = Callable[[int, "int | None"], None]
+
+
+class FileSource:
+    """An open input: unpacked bytes once from start to end, the hash of the raw bytes with them.
+
+    Use as a context manager. How it is packed is seen by its content, never by its name; packing
+    may be nested (a .gz in a zip), to three layers.
+    """
+
+    def __init__(self, path: Path, progress: Progress | None = None) -> None:
+        import xxhash
+
+        self.path = path
+        self.size_bytes: int | None = None
+        """Bytes as they lie; of standard input known once it is read."""
+        self._progress = progress
+        self._damage: list[tuple[str, int, str]] = []
+        self._hash = xxhash.xxh3_128()
+        self._raw_done = 0
+        self._done = 0
+        self._names: tuple[str, ...] = ()
+        self._stack = ExitStack()
+        self._file = self._open()
+        self._raw = self._read_raw()
+        self._waiting: list[bytes] = []
+        self._blocks = iter(())  # type: Iterator[bytes]
+        try:
+            self._blocks = unpack.guard(self._unpacked(), lambda: self._raw_done, path)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def damage(self) -> Sequence[tuple[str, int, str]]:
+        """What was wrong with the packing: (code, offset in the unpacked bytes, message)."""
+        return self._damage
+
+    @property
+    def digest(self) -> str:
+        """xxh3-128 of the bytes as they lie, 32 hex digits; reads what is left of them."""
+        for _ in self._raw:
+            pass
+        return str(self._hash.hexdigest())
+
+    def head(self) -> Head:
+        """Give the first 64 KiB, which `blocks` will give again."""
+        have = sum(map(len, self._waiting))
+        while have < HEAD_BYTES:
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            self._waiting.append(block)
+            have += len(block)
+        return Head(self.path, b"".join(self._waiting)[:HEAD_BYTES], self._names)
+
+    def blocks(self, size: int = BLOCK_BYTES) -> Iterator[bytes]:
+        """Give the unpacked bytes in blocks of `size`, the last one shorter; once."""
+        pending, have = self._waiting, sum(map(len, self._waiting))
+        self._waiting = []
+        while True:
+            while have < size:
+                block = next(self._blocks, None)
+                if block is None:
+                    break
+                pending.append(block)
+                have += len(block)
+            if not have:
+                return
+            joined = b"".join(pending)
+            for start in range(0, len(joined), size):
+                piece = joined[start : start + size]
+                if len(piece) < size and have >= size:
+                    break
+                yield piece
+            left = joined[len(joined) - len(joined) % size :] if have >= size else b""
+            pending, have = [left], len(left)
+
+    def _open(self) -> BinaryIO:
+        if str(self.path) == STANDARD_INPUT:
+            return sys.stdin.buffer
+        try:
+            if self.path.is_dir():
+                raise UnknownFormat(self.path, "a folder")
+            file = self._stack.enter_context(self.path.open("rb"))
+            if self.path.is_file():
+                self.size_bytes = self.path.stat().st_size
+        except OSError as error:
+            raise InputError(f"{self.path}: {error.strerror or error} (byte 0).") from error
+        return file
+
+    def _read_raw(self) -> Iterator[bytes]:
+        total = self.size_bytes
+        while True:
+            try:
+                block = self._file.read(_RAW_BYTES)
+            except OSError as error:
+                raise CorruptTrace(self.path, self._raw_done, f"cannot be read: {error}") from error
+            if not block:
+                self.size_bytes = self._raw_done
+                return
+            self._hash.update(block)
+            self._raw_done += len(block)
+            if self._progress is not None:
+                self._progress(self._raw_done, total)
+            yield block
+
+    def _report(self, code: str, message: str) -> None:
+        self._damage.append((code, self._done, message))
+
+    def _unpacked(self) -> Iterator[bytes]:
+        blocks = self._raw
+        for _ in range(_MOST_LAYERS):
+            start, blocks = _peek(blocks)
+            kind = unpack.layer(start)
+            if kind == "gzip":
+                blocks = unpack.gunzip(blocks, self._report)
+            elif kind == "zstd":
+                blocks = unpack.unzstd(blocks, self._report)
+            elif kind == "zip":
+                blocks = self._unzipped(blocks)
+                if len(self._names) != 1:
+                    break
+            else:
+                break
+        for block in blocks:
+            self._done += len(block)
+            yield block
+
+    def _unzipped(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        """Unpack a zip, whose list of members stands at its end: it is spooled first."""
+        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115
+        self._stack.enter_context(spool)
+        for block in blocks:
+            spool.write(block)
+        spool.seek(0)
+        file: BinaryIO = spool  # type: ignore[assignment]
+        self._names = unpack.zip_members(file, self.path)
+        spool.seek(0)
+        if len(self._names) == 1:
+            return unpack.unzip(file, self._names[0], self.path, self._report)
+        return iter([spool.read(HEAD_BYTES)])
+
+
+def open_source(path: Path | str, *, progress: Progress | None = None) -> FileSource:
+    """Open an input for reading once.
+
+    Args:
+        path: a file, or `-` for standard input.
+        progress: called with (raw bytes read, their total or None) as they are read.
+
+    Raises:
+        InputError: there is no such file, or it cannot be opened.
+        UnknownFormat: it is a folder.
+    """
+    return FileSource(Path(path), progress)
+
+
+def _peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Give the first bytes, and the blocks with them in front again."""
+    taken = b""
+    for block in blocks:
+        taken += block
+        if len(taken) >= unpack.MAGIC_BYTES:
+            break
+    return taken[: unpack.MAGIC_BYTES], _again(taken, blocks)
+
+
+def _again(taken: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    if taken:
+        yield taken
+    yield from blocks
