@@ -80,9 +80,9 @@ def unescape(texts: pa.Array, keys: int) -> tuple[pa.Array, pa.Array]:
             marked = pc.and_not(pc.match_substring(texts, HOLE + chr(ord("A") + number)), escaped)
             holes |= marked.to_numpy(zero_copy_only=False).astype(np.int32) << number
     if pc.any(escaped).as_py():
-        texts = pc.if_else(
-            escaped, pc.binary_slice(texts.cast(pa.binary()), 1).cast(pa.string()), texts
-        )
+        # Only the escaped ones are cut: binary_slice fails on a column with empty texts.
+        cut = pc.binary_slice(texts.filter(escaped).cast(pa.binary()), 1).cast(pa.string())
+        texts = pc.replace_with_mask(texts, escaped, cut)
     return texts, pa.array(holes)
 
 
