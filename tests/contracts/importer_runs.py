@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from traceql.assembly import assemble
+from traceql.assembly.assemble import assemble
 from traceql.model import tables
 from traceql.model.protocols import BLOCK_BYTES, HEAD_BYTES, Chunk, Head, Importer
 

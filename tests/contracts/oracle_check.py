@@ -28,7 +28,6 @@ EXCUSED = {
     "x.missing_ts": "events without time are in no other fact",
     "flows.keys": "keys are not stored, arrows are",
     "flows.ids_matched": "keys are not stored, arrows are",
-    "flows.ends_without_start": "not stored; counted in diagnostic",
     "flows.starts_never_ended": "not stored",
     "flows.s": "points of flows are not stored, arrows are",
     "flows.t": "as flows.s",
@@ -39,9 +38,11 @@ EXCUSED = {
     "nesting.computed": "says whether the rest was computed",
     "nesting.reason": "says why the rest was not computed",
     "nesting.overlapping_slices": "how many overlap depends on which one is taken out first",
-    "object_events_N_O_D": "phases N, O, D are bounded in instants",
     "stack_frames": "equal stacks share frames",
 }
+
+PHASE = """coalesce(regexp_extract(s.extra, '"ph": *"(.)', 1), '')"""
+"""The phase that slice s keeps: none where it is a slice with both its ends (X, B/E, b/e, S/F)."""
 
 ASYNC = "t.type LIKE 'async%'"
 """How tracks of b/e and S/F slices are told from the others."""
@@ -118,29 +119,6 @@ def shift(facts: Facts, part: str) -> tuple[int, int]:
     main_be, main_async = facts["be"]["by_name"][part], facts["async"]["id_global"][part]
     (low_be, high_be), (low_as, high_as) = begin_end_rules(facts, part), async_rules(facts, part)
     return low_be - main_be + low_as - main_async, high_be - main_be + high_as - main_async
-
-
-def zero_length_others(facts: Facts) -> tuple[int, int]:
-    """Zero-length slices that are not in slice_count: those that must be, those that may be."""
-    phases = facts["phases"]
-    must = facts["instants"]["with_ts"] + facts["instants"]["async_n"] if "instants" in facts else 0
-    x = facts.get("x", {})
-    may = sum(phases.get(phase, 0) for phase in "NODVvcP()=Tp")
-    may += x.get("missing_dur", 0) + x.get("negative_dur", 0)
-    if "instants" not in facts:
-        must = sum(phases.get(phase, 0) for phase in "iIRn")
-    return must, must + may
-
-
-def odd_phases(facts: Facts) -> bool:
-    """Whether the file has events that are in no fact and may be slices in a store."""
-    x = facts.get("x", {})
-    return bool(
-        sum(facts["phases"].get(p, 0) for p in "NODVvcP()=TpSF")
-        or x.get("missing_dur")
-        or x.get("negative_dur")
-        or ambiguous(facts)
-    )
 
 
 def ambiguous(facts: Facts) -> bool:

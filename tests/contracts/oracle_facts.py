@@ -27,6 +27,7 @@ COMPARISONS: dict[str, Callable[[Any, Facts, Sql], list[Check]]] = {
     "legacy_async": s.legacy_async,
     "thread_state_T_with_dur": s.thread_states,
     "instants": s.instants,
+    "object_events_N_O_D": s.objects,
     "bounds": s.bounds,
     "bounds_positive": s.bounds_positive,
     "pids": t.processes,

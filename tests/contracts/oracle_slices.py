@@ -7,6 +7,7 @@ from typing import Any
 
 from oracle_check import (
     ASYNC,
+    PHASE,
     Check,
     Facts,
     Sql,
@@ -14,22 +15,18 @@ from oracle_check import (
     async_rules,
     begin_end_rules,
     legacy,
-    odd_phases,
     one,
     shift,
     spread,
     unknown_parts,
-    zero_length_others,
 )
 
 
 def slice_count(value: int, facts: Facts, sql: Sql) -> list[Check]:
-    found = one(sql, "SELECT count(*) FROM slice WHERE dur >= 0")
-    must, may = zero_length_others(facts)
+    found = one(sql, f"SELECT count(*) FROM slice s WHERE dur >= 0 AND {PHASE} = ''")
     low, high = shift(facts, "matched")
     base = value + legacy(facts, "matched")
-    expected = spread(base + must + low, base + may + high, "odd phases may be kept as instants")
-    return [Check("slice_count", expected, found)]
+    return [Check("slice_count", spread(base + low, base + high, "matching"), found)]
 
 
 def slice_count_positive(value: int, facts: Facts, sql: Sql) -> list[Check]:
@@ -49,18 +46,28 @@ def slice_sum_dur(value: int, facts: Facts, sql: Sql) -> list[Check]:
 def complete(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
     unknown_parts("x", value, ("valid", "valid_positive", "zero_dur", "sum_dur_ns",
                                "missing_dur", "negative_dur"))  # fmt: skip
-    if facts["be"]["by_name"]["matched"] or facts["be"]["by_position"]["matched"]:
-        return []  # B/E and X share tracks; their sum is compared as slice_count and slice_sum
-    odd = value["missing_dur"] + value["negative_dur"]
-    rows = sql(
-        "SELECT count(*) FILTER (dur > 0) AS positive, coalesce(sum(dur) FILTER (dur > 0), 0) AS "
-        f"total FROM slice s JOIN track t ON t.id = s.track_id WHERE NOT {ASYNC}"
+    odd = one(sql, f"SELECT count(*) FROM slice s WHERE {PHASE} = 'X'")
+    counted = {row["code"]: row["count"] for row in sql("SELECT code, count FROM diagnostic")}
+    checks = [
+        Check("x.missing_dur + negative_dur", value["missing_dur"] + value["negative_dur"], odd),
+        Check("x.missing_dur counted", value["missing_dur"],
+              counted.get("slice_without_duration", 0)),
+        Check("x.negative_dur counted", value["negative_dur"],
+              counted.get("slice_negative_duration", 0)),
+    ]  # fmt: skip
+    if facts["phases"].get("B"):
+        return checks  # B/E and X share tracks; their sum is compared as slice_count and slice_sum
+    (row,) = sql(
+        "SELECT count(*) AS valid, count(*) FILTER (dur > 0) AS positive, count(*) FILTER (dur = 0)"
+        " AS zero, CAST(coalesce(sum(dur), 0) AS BIGINT) AS total FROM slice s JOIN track t "
+        f"ON t.id = s.track_id WHERE {PHASE} = '' AND NOT {ASYNC} AND dur >= 0"
     )
-    counted = one(sql, "SELECT coalesce(sum(count), 0) FROM diagnostic")
     return [
-        Check("x.valid_positive", value["valid_positive"], rows[0]["positive"]),
-        Check("x.sum_dur_ns", value["sum_dur_ns"], int(rows[0]["total"])),
-        Check("x.missing_dur + negative_dur are counted", True, counted >= odd),
+        *checks,
+        Check("x.valid", value["valid"], row["valid"]),
+        Check("x.valid_positive", value["valid_positive"], row["positive"]),
+        Check("x.zero_dur", value["zero_dur"], row["zero"]),
+        Check("x.sum_dur_ns", value["sum_dur_ns"], row["total"]),
     ]
 
 
@@ -93,22 +100,35 @@ def nestable_async(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
     ]  # fmt: skip
 
 
-def legacy_async(value: Facts, _facts: Facts, _sql: Sql) -> list[Check]:
+def legacy_async(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
+    """Matched pairs are added to the facts of slices and of async; here, the ends without one."""
     unknown_parts("legacy_async", value, ("matched", "matched_positive", "sum_dur_ns",
                   "unmatched_begin", "unmatched_end", "steps_T_p"))  # fmt: skip
-    return []  # added to the facts of slices and of async
+    low_be, high_be = begin_end_rules(facts, "unmatched_end")
+    low_as, high_as = async_rules(facts, "unmatched_end")
+    own = value["unmatched_end"]
+    expected = spread(low_be + low_as + own, high_be + high_as + own, "matching")
+    found = one(
+        sql, "SELECT coalesce(sum(count), 0) FROM diagnostic WHERE code = 'misplaced_end_event'"
+    )
+    return [Check("unmatched_end of be, async and legacy_async", expected, int(found))]
 
 
-def instants(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
+def instants(value: Facts, _facts: Facts, sql: Sql) -> list[Check]:
     unknown_parts("instants", value, ("i_I_R", "with_ts", "async_n"))
-    found = one(sql, "SELECT count(*) FROM slice WHERE dur = 0")
-    zero = facts["slice_count"] - facts["slice_count_positive"]
-    zero += legacy(facts, "matched") - legacy(facts, "matched_positive")
-    must, may = zero_length_others(facts)
-    low = min(0, shift(facts, "matched")[0])
-    high = max(0, shift(facts, "matched")[1])
-    expected = spread(zero + must + low, zero + may + high, "odd phases may be kept as instants")
-    return [Check("instants", expected, found)]
+    (row,) = sql(
+        f"SELECT count(*) FILTER ({PHASE} IN ('i', 'I', 'R')) AS alone, "
+        f"count(*) FILTER ({PHASE} = 'n') AS nested FROM slice s WHERE dur = 0"
+    )
+    return [
+        Check("instants.with_ts", value["with_ts"], row["alone"]),
+        Check("instants.async_n", value["async_n"], row["nested"]),
+    ]
+
+
+def objects(value: int, _facts: Facts, sql: Sql) -> list[Check]:
+    found = one(sql, f"SELECT count(*) FROM slice s WHERE {PHASE} IN ('N', 'O', 'D')")
+    return [Check("object_events_N_O_D", value, found)]
 
 
 def thread_states(value: int, _facts: Facts, sql: Sql) -> list[Check]:
@@ -116,15 +136,14 @@ def thread_states(value: int, _facts: Facts, sql: Sql) -> list[Check]:
 
 
 def bounds(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
-    """Starts and ends over slices, instants and counters; odd phases may widen them."""
+    """Starts and ends over slices, instants and counters; S/F slices are not among them."""
     unknown_parts("bounds", value, ("min_ts_ns", "max_end_ns"))
     (row,) = sql(
-        'SELECT min(ts) AS low, max("end") AS high FROM (SELECT ts, ts + dur AS "end" FROM '
-        "slice WHERE dur >= 0 UNION ALL SELECT ts, ts FROM counter) both_tables"
+        'SELECT min(ts) AS low, max("end") AS high FROM (SELECT s.ts, s.ts + s.dur AS "end" FROM '
+        f"slice s WHERE dur >= 0 AND {PHASE} IN ('', 'i', 'I', 'R', 'n') "
+        "UNION ALL SELECT ts, ts FROM counter) both_tables"
     )
-    if value["min_ts_ns"] is None:
-        return [Check("bounds", None, row["low"])] if not odd_phases(facts) else []
-    if odd_phases(facts):
+    if ambiguous(facts) or legacy(facts, "matched"):
         return [
             Check("bounds.min_ts_ns", True, row["low"] <= value["min_ts_ns"]),
             Check("bounds.max_end_ns", True, row["high"] >= value["max_end_ns"]),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from oracle_check import ASYNC, Check, Facts, Sql, odd_phases, one, unknown_parts
+from oracle_check import ASYNC, PHASE, Check, Facts, Sql, one, unknown_parts
 
 
 def metadata(value: Facts, _facts: Facts, sql: Sql) -> list[Check]:
@@ -55,6 +55,7 @@ def threads(value: int, facts: Facts, sql: Sql) -> list[Check]:
     return [Check("threads", True, found <= value)]
 
 
+_COMPLETE = f"s.dur >= 0 AND {PHASE} = ''"
 _LANES = (
     "SELECT DISTINCT t.upid, t.utid, t.device_id, t.stream_id, "
     "CASE WHEN t.type LIKE '%overflow%' THEN t.parent_id ELSE t.id END AS main FROM slice s "
@@ -63,12 +64,9 @@ _LANES = (
 
 
 def threads_with_x(value: int, facts: Facts, sql: Sql) -> list[Check]:
-    if facts["phases"].get("B") or odd_phases(facts):
-        return []  # other phases lie on the same tracks
-    if facts["slice_count"] != facts["slice_count_positive"] or facts["instants"]["i_I_R"]:
-        found = one(sql, f"SELECT count(*) FROM ({_LANES.format(where='s.dur > 0')}) lanes")
-        return [Check("threads_with_x (with positive slices)", True, found <= value)]
-    found = one(sql, f"SELECT count(*) FROM ({_LANES.format(where='s.dur >= 0')}) lanes")
+    if facts["phases"].get("B"):
+        return []  # B/E lie on the same tracks
+    found = one(sql, f"SELECT count(*) FROM ({_LANES.format(where=_COMPLETE)}) lanes")
     return [Check("threads_with_x", value, found)]
 
 
@@ -146,11 +144,20 @@ def _series(row: Mapping[str, Any]) -> tuple[int, float, float, float, float]:
 
 
 def flows(value: Facts, _facts: Facts, sql: Sql) -> list[Check]:
-    unknown_parts("flows", value, ("arrows", "arrows_bound", "bind_id_events"))
+    unknown_parts("flows", value, ("arrows", "arrows_bound", "bind_id_events",
+                                   "ends_without_start"))  # fmt: skip
     found = one(sql, "SELECT count(*) FROM flow")
+    lost = one(
+        sql,
+        "SELECT coalesce(sum(count), 0) FROM diagnostic "
+        "WHERE code IN ('flow_end_without_start', 'flow_step_without_start')",
+    )
     if value.get("bind_id_events"):
         return [Check("flows.arrows", True, found >= value["arrows_bound"])]
-    return [Check("flows.arrows_bound", value.get("arrows_bound", value["arrows"]), found)]
+    return [
+        Check("flows.arrows_bound", value.get("arrows_bound", value["arrows"]), found),
+        Check("flows.ends_without_start", value.get("ends_without_start", 0), int(lost)),
+    ]
 
 
 def memory(value: Facts, _facts: Facts, sql: Sql) -> list[Check]:
