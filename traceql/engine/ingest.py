@@ -168,10 +168,16 @@ def _with_options(name: str, importer: Any, options: Mapping[str, Any]) -> Impor
 
 
 def _version(importer: Importer) -> str:
-    own = getattr(importer, "VERSION", None)
-    if own is None:
-        own = getattr(sys.modules[type(importer).__module__], "VERSION", "0")
-    return str(own)
+    """Read VERSION of the importer, of its module, or of the package that module lies in."""
+    if hasattr(importer, "VERSION"):
+        return str(importer.VERSION)
+    module = type(importer).__module__
+    while module:
+        version = getattr(sys.modules[module], "VERSION", None)
+        if version is not None:
+            return str(version)
+        module = module.rpartition(".")[0]
+    return "0"
 
 
 def _known(path: Path, store: Store, draft: Manifest) -> Trace | None:
