@@ -1,7 +1,31 @@
 -- Args in Perfetto's shape: one row a leaf of the JSON, found by arg_set_id.
 
--- Texts of the args of every table by arg_set_id = id * 8 + a code of the table.
--- Column names that no query uses: they must not capture a column of the caller of extract_arg().
+-- Texts of the args of slices, by id of the slice. Column names that no query uses: they must not
+-- capture a column of the caller of extract_arg().
+CREATE VIEW _slice_args AS
+SELECT
+  s.id AS __id,
+  _merged(
+    _filled(a.text, a.holes, s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6, s.arg_7,
+            s.arg_8, s.arg_9, s.arg_10, s.arg_11, s.arg_12, s.arg_13, s.arg_14, s.arg_15),
+    z.text) AS __text,
+  s.trace AS __trace
+FROM stored.slice s
+JOIN stored.dim_args a ON a.id = s.args_id
+LEFT JOIN stored.dim_args z ON z.id = s.end_args_id;
+
+-- Texts of the args of all other tables, by id and the code of the table in arg_set_id.
+CREATE VIEW _other_args AS
+SELECT c.id AS __id, 1 AS __code, a.text AS __text, c.trace AS __trace
+FROM stored.counter c JOIN stored.dim_args a ON a.id = c.args_id
+UNION ALL SELECT id, 2, args, trace FROM stored.track WHERE args IS NOT NULL
+UNION ALL SELECT upid, 3, args, trace FROM stored.process WHERE args IS NOT NULL
+UNION ALL SELECT utid, 4, args, trace FROM stored.thread WHERE args IS NOT NULL
+UNION ALL SELECT id, 5, args, trace FROM stored.flow WHERE args IS NOT NULL
+UNION ALL SELECT device_id, 6, args, trace FROM stored.device WHERE args IS NOT NULL;
+
+-- Texts of the args of every table by arg_set_id = id * 8 + code of the table. Written out, not
+-- over _slice_args: so a condition on __set reaches the id, and prunes.
 CREATE VIEW _arg_text AS
 SELECT
   s.id::BIGINT * 8 AS __set,
@@ -14,18 +38,7 @@ FROM stored.slice s
 JOIN stored.dim_args a ON a.id = s.args_id
 LEFT JOIN stored.dim_args z ON z.id = s.end_args_id
 UNION ALL
-SELECT c.id::BIGINT * 8 + 1, a.text, c.trace
-FROM stored.counter c JOIN stored.dim_args a ON a.id = c.args_id
-UNION ALL
-SELECT id::BIGINT * 8 + 2, args, trace FROM stored.track WHERE args IS NOT NULL
-UNION ALL
-SELECT upid::BIGINT * 8 + 3, args, trace FROM stored.process WHERE args IS NOT NULL
-UNION ALL
-SELECT utid::BIGINT * 8 + 4, args, trace FROM stored.thread WHERE args IS NOT NULL
-UNION ALL
-SELECT id::BIGINT * 8 + 5, args, trace FROM stored.flow WHERE args IS NOT NULL
-UNION ALL
-SELECT device_id::BIGINT * 8 + 6, args, trace FROM stored.device WHERE args IS NOT NULL;
+SELECT __id::BIGINT * 8 + __code AS __set, __text, __trace FROM _other_args;
 
 -- One step down a JSON tree: nodes {k: key, v: value} whose value is an object or an array are
 -- replaced by their members, leaves stay. Written with list functions, not with json_tree, because
@@ -79,11 +92,20 @@ SELECT
   END AS value_type,
   leaf.v ->> '$' AS display_value, __trace AS trace
 FROM (
+  -- Two steps are enough for most texts; only the others pay for more.
   SELECT
     __set, __trace,
-    unnest(_members(_members(_members(_members(_members(_members(
-      [{'k': 'args', 'v': try_cast(__text AS JSON)}]))))))) AS leaf
-  FROM _arg_text
+    unnest(CASE
+      WHEN list_contains(list_transform(__nodes, lambda x: json_type(x.v) IN ('OBJECT', 'ARRAY')), true)
+      THEN _members(_members(_members(_members(__nodes))))
+      ELSE __nodes
+    END) AS leaf
+  FROM (
+    SELECT
+      __set, __trace,
+      _members(_members([{'k': 'args', 'v': try_cast(__text AS JSON)}])) AS __nodes
+    FROM _arg_text
+  )
 )
 WHERE leaf.v IS NOT NULL AND NOT (json_type(leaf.v) = 'NULL' AND leaf.k = 'args');
 
@@ -91,6 +113,12 @@ WHERE leaf.v IS NOT NULL AND NOT (json_type(leaf.v) = 'NULL' AND leaf.k = 'args'
 CREATE MACRO _json_pointer(flat) AS
   '/' || regexp_replace(replace(regexp_replace(replace(flat, '~', '~0'), '^args\.', ''), '.', '/'),
                         '\[(\d+)\]', '/\1', 'g');
+
+-- The value at a flat key of a JSON text: at the key as one name, else at the path it spells.
+CREATE MACRO _arg_in(content, flat) AS CASE WHEN json_valid(content) THEN coalesce(
+  json_extract_string(
+    content, '/' || replace(replace(regexp_replace(flat, '^args\.', ''), '~', '~0'), '/', '~1')),
+  json_extract_string(content, _json_pointer(flat))) END;
 
 -- The value of one arg as text, null where the set has no such key. Cast it where you count.
 --
@@ -101,10 +129,8 @@ CREATE MACRO _json_pointer(flat) AS
 -- Arguments:
 --   arg_set: an arg_set_id.
 --   flat: the key, as in `args.key`.
-CREATE MACRO extract_arg(arg_set, flat) AS (
-  SELECT coalesce(
-    json_extract_string(
-      __text, '/' || replace(replace(regexp_replace(flat, '^args\.', ''), '~', '~0'), '/', '~1')),
-    json_extract_string(__text, _json_pointer(flat)))
-  FROM _arg_text WHERE __set = arg_set AND json_valid(__text)
-);
+CREATE MACRO extract_arg(arg_set, flat) AS _arg_in(
+  coalesce(
+    (SELECT __text FROM _slice_args WHERE __id = arg_set // 8 AND arg_set % 8 = 0),
+    (SELECT __text FROM _other_args WHERE __id = arg_set // 8 AND __code = arg_set % 8)),
+  flat);

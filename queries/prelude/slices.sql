@@ -55,7 +55,7 @@ SELECT
   NULL::BIGINT AS thread_instruction_count, NULL::BIGINT AS thread_instruction_delta,
   c.text AS cat, s.id AS slice_id, NULL::BIGINT AS stack_id, NULL::BIGINT AS parent_stack_id,
   s.self_dur, s.correlation_id, s.name_id, s.category_id, s.trace,
-  s.args_id, s.end_args_id, s.extra_id,
+  s.args_id, s.end_args_id, s.extra_id, s.end_extra_id,
   s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6, s.arg_7,
   s.arg_8, s.arg_9, s.arg_10, s.arg_11, s.arg_12, s.arg_13, s.arg_14, s.arg_15
 FROM stored.slice s
@@ -86,6 +86,7 @@ LEFT JOIN _name_by_id n ON n.id = s.name_id;
 --   args: the source's args, JSON text exactly as written; begin's members, then end's.
 --   end_args: the args of the event that ended it, where both had some.
 --   extra: fields of the event that have no column, JSON object.
+--   end_extra: such fields of the event that ended it, where both had some.
 --   trace: name of the trace.
 CREATE VIEW slice AS
 SELECT
@@ -97,11 +98,12 @@ SELECT
     _filled(a.text, a.holes, s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6, s.arg_7,
             s.arg_8, s.arg_9, s.arg_10, s.arg_11, s.arg_12, s.arg_13, s.arg_14, s.arg_15),
     z.text) AS args,
-  z.text AS end_args, x.text AS extra, s.trace
+  z.text AS end_args, x.text AS extra, y.text AS end_extra, s.trace
 FROM _lean_slice s
 LEFT JOIN _args_by_id a ON a.id = s.args_id
 LEFT JOIN _args_by_id z ON z.id = s.end_args_id
-LEFT JOIN _args_by_id x ON x.id = s.extra_id;
+LEFT JOIN _args_by_id x ON x.id = s.extra_id
+LEFT JOIN _args_by_id y ON y.id = s.end_extra_id;
 
 -- Another name of `slice`.
 CREATE VIEW slices AS SELECT * FROM slice;

@@ -41,7 +41,7 @@ _EXPLAIN = re.compile(
     r"\s*(?:\([^()]*\))?\s*",
     re.IGNORECASE | re.DOTALL,
 )
-_ARGS = {"args", "end_args", "extra"}
+_ARGS = {"args", "end_args", "extra", "end_extra"}
 _NOWHERE = (1 << 64) - 1
 
 

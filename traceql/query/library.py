@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from traceql.errors import TraceQLError
+from traceql.errors import TraceQLError, UnknownName
 from traceql.model import resources, tables
 
 Kind = Literal["view", "macro", "table macro"]
@@ -91,6 +92,29 @@ def objects() -> Mapping[str, Object]:
                 raise TraceQLError(f"{item.name} is defined in {other} and in {module.name}")
             found[item.name] = item
     return found
+
+
+def find(name: str) -> Object:
+    """Give the public object that a name means: its own, or that of the only one of a module.
+
+    Raises:
+        UnknownName: nothing has that name, or the module has several objects.
+    """
+    found = objects().get(name.lower())
+    if found is not None and not found.is_private:
+        return found
+    for module in modules():
+        if module.name == name:
+            if len(module.objects) == 1:
+                return module.objects[0]
+            raise UnknownName(name, [o.name for o in module.objects], kind="single object")
+    known = [o.name for o in objects().values() if not o.is_private] + [m.name for m in modules()]
+    raise UnknownName(name, get_close_matches(name, known, n=3), kind="object or module")
+
+
+def takes_table(item: Object, argument: str) -> bool:
+    """Whether an argument of a macro is the name of a table."""
+    return re.search(rf"query_table\({argument}\)", item.sql) is not None
 
 
 @cache

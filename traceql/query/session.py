@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from traceql.errors import StatementRefused, TraceQLError, UnknownName
+from traceql.errors import StatementRefused, StoreError, TraceQLError, UnknownName
 from traceql.model import tables
 from traceql.query import derived, guard, library, translate, views
 from traceql.query.answer import Answer, Parameters
@@ -239,6 +239,8 @@ class _Engine:
 
     def _make(self, name: str) -> None:
         """Make an object once; what analyses leave is looked up again each time."""
+        import duckdb
+
         if name in self._made and not _is_derived(name):
             return
         if name.startswith(f"{library.STORED}.") and name != _TRACE:
@@ -248,8 +250,11 @@ class _Engine:
             return
         if name in self._made:
             self.connection.execute(f"DROP VIEW {name}")
-        for statement in statements:
-            self.connection.execute(statement)
+        try:
+            for statement in statements:
+                self.connection.execute(statement)
+        except duckdb.Error as error:
+            raise StoreError(f"the files of the store do not fit {name}: {error}") from error
         self._made[name] = statements
 
     def _stored(self, table: str) -> str:
