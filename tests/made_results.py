@@ -23,7 +23,10 @@ HOSTILE = (
     "",
 )
 KERNELS = (
-    "void at::native::vectorized_elementwise_kernel<4, at::native::AddFunctor<float>, std::array<char*, 3ul> >",
+    (
+        "void at::native::vectorized_elementwise_kernel<4, "
+        "at::native::AddFunctor<float>, std::array<char*, 3ul> >"
+    ),
     "volta_sgemm_128x64_nn",
     "void cudnn::batchnorm_fwtr_nhwc_semiPersist<__half, __half, float, float, 1, 2048>",
     "ncclKernel_AllReduce_RING_LL_Sum_float(ncclWorkElem)",
@@ -49,7 +52,8 @@ def finding(subject: str = KERNELS[0], **more) -> Finding:
         "message": f"12 of 4,096 calls of {subject} took 3.1 times as long as the others",
         "confidence_basis": "test",
         "confidence": 0.9996,
-        "evidence_sql": f"SELECT trace, id, ts, dur, name\nFROM slice\nWHERE trace = '{TRACE}' AND dur >= 183204\n  AND name = '"
+        "evidence_sql": "SELECT trace, id, ts, dur, name\nFROM slice\n"
+        f"WHERE trace = '{TRACE}' AND dur >= 183204\n  AND name = '"
         + subject.replace("'", "''")
         + "'",
         "n_events": 12,
@@ -63,7 +67,8 @@ def finding(subject: str = KERNELS[0], **more) -> Finding:
         "effect_high": 3.6,
         "impact_ratio": 0.0612,
         "ts": START + 5_000_000,
-        "recommendation": "Look at what runs beside these calls; most fall on the first step after an evaluation.",
+        "recommendation": "Look at what runs beside these calls; "
+        "most fall on the first step after an evaluation.",
     }
     return Finding(**{**values, **more})
 
@@ -90,7 +95,8 @@ def findings() -> tuple[Finding, ...]:
             impact_ratio=0.43,
             n=None,
             n_events=20,
-            recommendation="The longest gaps follow DataLoader.__next__: raise num_workers, or prefetch.",
+            recommendation="The longest gaps follow DataLoader.__next__: "
+            "raise num_workers, or prefetch.",
         ),
         finding(),
         finding(severity=Severity.info, kind="bimodal", subject=KERNELS[2], recommendation=None),
@@ -101,7 +107,14 @@ def findings() -> tuple[Finding, ...]:
 def flame_table(nodes: int, names: tuple[str, ...] = KERNELS, seed: int = 1) -> pa.Table:
     """A tree of calls: values of children sum to at most the parent's."""
     random = np.random.default_rng(seed)
-    ids, parents, texts, values, selfs, counts = [0], [None], ["thread 4711"], [3_000_000_000], [0], [1]
+    ids, parents, texts, values, selfs, counts = (
+        [0],
+        [None],
+        ["thread 4711"],
+        [3_000_000_000],
+        [0],
+        [1],
+    )
     room = [3_000_000_000.0]
     while len(ids) < nodes:
         parent = int(random.integers(max(0, len(ids) - 40), len(ids)))
@@ -136,7 +149,13 @@ def timeline_table(lanes: int, bins: int) -> pa.Table:
     ]
     return pa.table(
         {
-            "track": np.repeat([f"stream {n} on GPU 0" if n % 3 else f"thread {4711 + n} (python)" for n in range(lanes)], bins),
+            "track": np.repeat(
+                [
+                    f"stream {n} on GPU 0" if n % 3 else f"thread {4711 + n} (python)"
+                    for n in range(lanes)
+                ],
+                bins,
+            ),
             "ts": pa.array(np.tile(START + at * width, lanes)),
             "dur": pa.array(np.full(lanes * bins, width)),
             "busy_ratio": np.concatenate(share),
@@ -178,10 +197,18 @@ def hotspot_table(names: tuple[str, ...]) -> pa.Table:
 def summary(lanes: int = 8, bins: int = 300) -> Result:
     facts = pa.table(
         {
-            "start_ts": [START], "span_dur": [3_070_000_000], "slices": [2_000_000], "tracks": [42], "processes": [3],
-            "threads": [19], "gpu_ops": [612_040], "counters": [0], "unclosed": [2], "allocated_bytes": [17_179_869_184],
+            "start_ts": [START],
+            "span_dur": [3_070_000_000],
+            "slices": [2_000_000],
+            "tracks": [42],
+            "processes": [3],
+            "threads": [19],
+            "gpu_ops": [612_040],
+            "counters": [0],
+            "unclosed": [2],
+            "allocated_bytes": [17_179_869_184],
         }
-    )  # fmt: skip
+    )
     return Result(
         "summary",
         (TRACE,),
@@ -189,12 +216,15 @@ def summary(lanes: int = 8, bins: int = 300) -> Result:
         exhibits=(
             Exhibit("facts", "table", "What the trace holds"),
             Exhibit(
-                "overview", "timeline", "Busy time of the busiest tracks",
-                {"label": "track", "value": "busy_ratio"}, "Share of each bin that is covered by a slice.",
+                "overview",
+                "timeline",
+                "Busy time of the busiest tracks",
+                {"label": "track", "value": "busy_ratio"},
+                "Share of each bin that is covered by a slice.",
             ),
         ),
         headline="2,000,000 slices on 42 tracks over 3.07 s; 2 slices were not closed.",
-    )  # fmt: skip
+    )
 
 
 def hotspots(nodes: int = 3000, names: tuple[str, ...] = KERNELS) -> Result:
@@ -211,13 +241,18 @@ def hotspots(nodes: int = 3000, names: tuple[str, ...] = KERNELS) -> Result:
         },
         exhibits=(
             Exhibit("hotspot", "bars", "Self time by name", {"label": "name", "value": "self_dur"}),
-            Exhibit("hotspot", "table", "Where time goes", note="Total counts outermost calls, so recursion counts once."),
+            Exhibit(
+                "hotspot",
+                "table",
+                "Where time goes",
+                note="Total counts outermost calls, so recursion counts once.",
+            ),
             Exhibit("call_tree", "flame", "Calls", flame_roles),
             Exhibit("histogram", "histogram", "Durations of the top names", bins),
         ),
         headline="The first three names hold 61 % of all self time.",
-        sql={"hotspot": "SELECT name, sum(self_dur) AS self_dur FROM slice GROUP BY name ORDER BY 2 DESC"},
-    )  # fmt: skip
+        sql={"hotspot": "SELECT name, sum(self_dur) FROM slice GROUP BY name ORDER BY 2 DESC"},
+    )
 
 
 def breakdown() -> Result:
@@ -227,14 +262,22 @@ def breakdown() -> Result:
         (TRACE,),
         findings=findings(),
         tables={
-            "device": pa.table({
-                "device_id": pa.array([0, 1], pa.int64()), "busy_dur": pa.array([1_750_000_000, 1_640_000_000], pa.int64()),
-                "idle_dur": pa.array([1_320_000_000, None], pa.int64()), "idle_ratio": [0.43, 0.46], "copied_bytes": pa.array([5 << 30, 1 << 20], pa.int64()),
-            }),
-            "power": pa.table({
-                "ts": pa.array(np.tile(START + x * 50_000_000, 2)), "power_w": np.concatenate([150 + 80 * np.sin(x / 5), 120 + 60 * np.cos(x / 7)]),
-                "device": ["GPU 0"] * 60 + ["GPU 1"] * 60,
-            }),
+            "device": pa.table(
+                {
+                    "device_id": pa.array([0, 1], pa.int64()),
+                    "busy_dur": pa.array([1_750_000_000, 1_640_000_000], pa.int64()),
+                    "idle_dur": pa.array([1_320_000_000, None], pa.int64()),
+                    "idle_ratio": [0.43, 0.46],
+                    "copied_bytes": pa.array([5 << 30, 1 << 20], pa.int64()),
+                }
+            ),
+            "power": pa.table(
+                {
+                    "ts": pa.array(np.tile(START + x * 50_000_000, 2)),
+                    "power_w": np.concatenate([150 + 80 * np.sin(x / 5), 120 + 60 * np.cos(x / 7)]),
+                    "device": ["GPU 0"] * 60 + ["GPU 1"] * 60,
+                }
+            ),
         },
         exhibits=(
             Exhibit("device", "table", "Devices"),
@@ -242,7 +285,7 @@ def breakdown() -> Result:
         ),
         headline="GPU 0 is idle for 43 % of the trace.",
         parameters={"gap_dur": 1000, "limit": math.nan},
-    )  # fmt: skip
+    )
 
 
 def blind() -> Result:
@@ -257,30 +300,53 @@ def blind() -> Result:
 def small() -> list[Result]:
     """Ten slices."""
     names = tuple(f"step {n}" for n in range(4))
-    return [summary(2, 5), hotspots(6, names), Result("anomaly.duration", (TRACE,), "empty"), blind()]
+    return [
+        summary(2, 5),
+        hotspots(6, names),
+        Result("anomaly.duration", (TRACE,), "empty"),
+        blind(),
+    ]
 
 
 def usual() -> list[Result]:
-    return [breakdown(), hotspots(), summary(), Result("anomaly.duration", (TRACE,), "empty"), blind()]
+    return [
+        breakdown(),
+        hotspots(),
+        summary(),
+        Result("anomaly.duration", (TRACE,), "empty"),
+        blind(),
+    ]
 
 
 def large() -> list[Result]:
     """More than any analysis should hand over: what two million slices give unaggregated."""
     n = 2_000_000
     random = np.random.default_rng(5)
-    raw = pa.table({
-        "track": pa.DictionaryArray.from_arrays(random.integers(0, 100, n).astype(np.int32), [f"track {i}" for i in range(100)]).cast(pa.string()),
-        "ts": START + np.sort(random.integers(0, 10**10, n)),
-        "dur": random.integers(0, 50_000, n),
-    })  # fmt: skip
+    raw = pa.table(
+        {
+            "track": pa.DictionaryArray.from_arrays(
+                random.integers(0, 100, n).astype(np.int32), [f"track {i}" for i in range(100)]
+            ).cast(pa.string()),
+            "ts": START + np.sort(random.integers(0, 10**10, n)),
+            "dur": random.integers(0, 50_000, n),
+        }
+    )
     names = tuple(f"{KERNELS[i % len(KERNELS)]} shape [{i}, 64, 7, 7]" for i in range(5000))
-    many = tuple(finding(subject=name, severity=Severity(i % 5)) for i, name in enumerate(names[:3000]))
+    many = tuple(
+        finding(subject=name, severity=Severity(i % 5)) for i, name in enumerate(names[:3000])
+    )
     raw_exhibit = Exhibit("raw", "timeline", "All slices", {"label": "track"})
     return [
         summary(40, 400),
         hotspots(20_000, names),
-        Result("anomaly.duration", (TRACE,), findings=many, tables={"raw": raw}, exhibits=(raw_exhibit, Exhibit("raw", "table", "Rows"))),
-    ]  # fmt: skip
+        Result(
+            "anomaly.duration",
+            (TRACE,),
+            findings=many,
+            tables={"raw": raw},
+            exhibits=(raw_exhibit, Exhibit("raw", "table", "Rows")),
+        ),
+    ]
 
 
 def hostile() -> list[Result]:
@@ -294,8 +360,14 @@ def hostile() -> list[Result]:
             names,
             findings=tuple(
                 finding(
-                    subject=name, message=f"slow: {name}", recommendation=name, kind=bad, traces=(name,), subject_type=bad, unit=bad,
-                    evidence_sql=f"SELECT '{name}' -- ```` ~~~", 
+                    subject=name,
+                    message=f"slow: {name}",
+                    recommendation=name,
+                    kind=bad,
+                    traces=(name,),
+                    subject_type=bad,
+                    unit=bad,
+                    evidence_sql=f"SELECT '{name}' -- ```` ~~~",
                 )
                 for name in names
             ),
@@ -306,4 +378,4 @@ def hostile() -> list[Result]:
             sql={"hotspot": bad},
         ),
         abstain("memory.timeline", bad, bad, names),
-    ]  # fmt: skip
+    ]

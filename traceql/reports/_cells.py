@@ -139,6 +139,11 @@ def _number(value: float, quantity: Quantity) -> str:
     return write(value)
 
 
+def _length(value: float) -> str:
+    """Write a time; -1 is the length of a slice that was never closed."""
+    return "open" if value == -1 else units.format_ns(value)
+
+
 def _hertz(value: float) -> str:
     for scale, unit in ((1e9, "GHz"), (1e6, "MHz"), (1e3, "kHz")):
         if abs(value) >= scale:
@@ -155,7 +160,7 @@ def _plain_number(value: float) -> str:
 
 
 _WRITERS: dict[str, Callable[[float], str]] = {
-    "ns": units.format_ns,
+    "ns": _length,
     "bytes": units.format_bytes,
     "ratio": units.format_ratio,
     "hz": _hertz,

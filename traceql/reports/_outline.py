@@ -131,7 +131,7 @@ def facts(finding: Finding) -> tuple[tuple[str, str], ...]:
         ("events", _events(finding)),
         ("q", "" if finding.q_value is None else f"{finding.q_value:.2g}"),
         ("confidence", _confidence(finding)),
-        ("start", "" if finding.ts is None else f"ts {finding.ts}"),
+        ("ts", "" if finding.ts is None else str(finding.ts)),
         ("length", show(finding.dur, "ns")),
     )
     return tuple((what, text) for what, text in said if text)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-_PICTURES: dict[int, int | str] = {code: 0x2400 + code for code in range(0x20)}
-_PICTURES |= {0x0A: "\u21b5", 0x09: "\u21e5", 0x7F: 0x2421}
-_PICTURES |= {code: f"\\x{code:02x}" for code in range(0x80, 0xA0)}
+from collections.abc import Sequence
+
+_PICTURES: dict[int, int | str] = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))
+}
+_PICTURES |= {0x0A: "\u21b5", 0x09: "\u21e5"}
 # Bidirectional overrides and isolates can make a line read as what it is not.
 _PICTURES |= {
     code: f"\\u{code:04x}"
@@ -34,3 +37,9 @@ def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
 def plain(text: str, most: int = MOST_CHARACTERS) -> str:
     """Shorten, then make visible: what a report shows for any text of a trace."""
     return visible(shorten(text, most))
+
+
+def names(texts: Sequence[str], most: int = 5) -> str:
+    """List names of a trace, the first ones, each shortened, and say how many more there are."""
+    said = ", ".join(plain(text, 80) for text in texts[:most])
+    return said if len(texts) <= most else f"{said} and {len(texts) - most:,} more"

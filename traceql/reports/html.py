@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from traceql.reports import _cells, _outline
 from traceql.reports._charts import Bounds, Chart, chart
-from traceql.reports._text import plain
+from traceql.reports._text import names, plain
 
 if TYPE_CHECKING:
     import jinja2
@@ -31,6 +31,8 @@ _HERE = Path(__file__).parent
 _MOST_BYTES = 4_800_000
 _TIGHTER = 0.4
 _ROUNDS = 8
+_FEW = 6
+_CELL_BYTES = 30
 _LONGEST_SQL = 8000
 _LEAST_DRAWN = 0.0006
 
@@ -50,7 +52,7 @@ class _Limits:
     def tighter(self) -> _Limits:
         """Give limits `_TIGHTER` as wide; a few of everything always stay."""
         values = {
-            name: max(6, int(most * _TIGHTER))
+            name: max(_FEW, int(most * _TIGHTER))
             for name, most in vars(self).items()
             if name not in {"bounds", "characters"}
         }
@@ -69,6 +71,8 @@ class Html:
         """Write the page in UTF-8; what does not fit is cut, and said to be."""
         template = _environment().get_template("report.html")
         limits = _Limits()
+        while _least_bytes(results, limits) > _MOST_BYTES and limits.rows > _FEW:
+            limits = limits.tighter()
         for _ in range(_ROUNDS):
             page = template.render(title=plain(self.title), **_page(results, limits))
             content = page.encode("utf-8", "backslashreplace")
@@ -76,6 +80,17 @@ class Html:
                 break
             limits = limits.tighter()
         sink.write(content)
+
+
+def _least_bytes(results: Sequence[Result], limits: _Limits) -> int:
+    """Estimate the page from below, so that no page is rendered that is far too large."""
+    cells = 0
+    for result in results[: limits.results]:
+        for exhibit in _outline.exhibits(result):
+            table = result.tables[exhibit.table]
+            if exhibit.form == "table":
+                cells += min(table.num_rows, limits.rows) * table.num_columns
+    return _CELL_BYTES * cells
 
 
 @cache
@@ -87,6 +102,7 @@ def _environment() -> jinja2.Environment:
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
+        keep_trailing_newline=True,
         lstrip_blocks=True,
     )
 
@@ -105,7 +121,7 @@ def _page(results: Sequence[Result], limits: _Limits) -> dict[str, Any]:
         "finding_count": len(said.findings),
         "looked": [_headline(r, many=many) for r in looked],
         "looked_count": len(said.looked),
-        "blind": [_blind(r, limits) for r in said.blind[: limits.results]],
+        "blind": [_blind(r) for r in said.blind[: limits.results]],
         "blind_count": len(said.blind),
         "sections": _sections(looked, charts, limits, many=many),
         "charts": _json_in_html(charts) if charts else None,
@@ -117,17 +133,17 @@ def _headline(result: Result, *, many: bool) -> dict[str, Any]:
     return {
         "analysis": plain(result.analysis),
         "anchor": _anchor(result.analysis),
-        "traces": plain(", ".join(result.traces)) if many else "",
+        "traces": names(result.traces) if many else "",
         "text": _outline.headline(result),
         "status": result.status,
         "linked": bool(_outline.exhibits(result)),
     }
 
 
-def _blind(result: Result, limits: _Limits) -> dict[str, str]:
+def _blind(result: Result) -> dict[str, str]:
     return {
         "analysis": plain(result.analysis),
-        "traces": plain(", ".join(result.traces), limits.characters),
+        "traces": names(result.traces),
         "reason": plain(result.reason, 1000),
         "remedy": plain(result.remedy, 1000),
     }
@@ -146,7 +162,7 @@ def _finding(finding: Finding, limits: _Limits) -> dict[str, Any]:
         "kind": plain(finding.kind),
         "subject": plain(finding.subject, limits.characters),
         "subject_type": plain(finding.subject_type),
-        "traces": plain(", ".join(finding.traces), limits.characters),
+        "traces": names(finding.traces),
         "facts": _outline.facts(finding),
         "recommendation": plain(finding.recommendation or "", 2000),
         "sql": sql.replace("\x00", "\u2400"),
@@ -172,7 +188,7 @@ def _sections(
         )
         section["parts"].append(
             {
-                "traces": plain(", ".join(result.traces), limits.characters) if many else "",
+                "traces": names(result.traces) if many else "",
                 "headline": _outline.headline(result),
                 "exhibits": shown,
             }

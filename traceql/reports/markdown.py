@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 from traceql.reports import _cells, _outline
-from traceql.reports._text import plain
+from traceql.reports._text import names, plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +41,7 @@ class Markdown:
         yield "# TraceQL report"
         if said.traces:
             yield ""
-            yield "Traces: " + ", ".join(escape(plain(name)) for name in said.traces)
+            yield "Traces: " + escape(names(said.traces, 20))
         yield ""
         yield f"**{said.verdict}**"
         yield ""
@@ -64,9 +64,9 @@ class Markdown:
         shown = _outline.exhibits(result)
         if not shown:
             return
-        names = ", ".join(result.traces)
         yield ""
-        yield f"## {escape(result.analysis)}" + (f" · {escape(plain(names))}" if names else "")
+        where = names(result.traces)
+        yield f"## {escape(result.analysis)}" + (f" · {escape(where)}" if where else "")
         for exhibit in shown:
             yield from self._exhibit(result.tables[exhibit.table], exhibit)
 
@@ -109,7 +109,7 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield ""
     yield f"### {finding.severity.name}: {escape(plain(finding.message, 600))}"
     yield ""
-    where = f"{finding.analysis}, {finding.kind}, {', '.join(finding.traces)}"
+    where = f"{finding.analysis}, {finding.kind}, {names(finding.traces)}"
     yield f"- {escape(plain(finding.subject_type))}: {escape(plain(finding.subject))}"
     yield f"- from: {escape(plain(where))}"
     for what, value in _outline.facts(finding):
@@ -132,9 +132,9 @@ def _blind(blind: Sequence[Result]) -> Iterator[str]:
     yield ""
     for result in blind:
         remedy = f" {escape(plain(result.remedy, 600))}" if result.remedy else ""
-        names = f" ({escape(plain(', '.join(result.traces)))})" if result.traces else ""
+        where = f" ({escape(names(result.traces))})" if result.traces else ""
         reason = escape(plain(result.reason, 600))
-        yield f"- **{escape(result.analysis)}**{names}: {reason}{remedy}"
+        yield f"- **{escape(result.analysis)}**{where}: {reason}{remedy}"
 
 
 PLUGIN = Markdown

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 from traceql.reports import _cells, _outline
-from traceql.reports._text import plain
+from traceql.reports._text import names, plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,9 +85,10 @@ class Terminal:
     def _result(self, result: Result, console: Console) -> None:
         from rich.text import Text
 
-        names = ", ".join(result.traces)
         console.print()
-        title = Text.assemble((plain(result.analysis), "bold"), (f"  {plain(names)}", "dim"))
+        title = Text.assemble(
+            (plain(result.analysis), "bold"), (f"  {names(result.traces)}", "dim")
+        )
         console.print(title)
         console.print(Text(_outline.headline(result)))
         shown = _outline.exhibits(result)

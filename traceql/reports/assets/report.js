@@ -282,6 +282,9 @@
     render();
   }
 
+  const openMore = () => { const more = document.querySelector(".more-findings"); if (more) more.open = true; };
+  addEventListener("beforeprint", openMore);
+
   // ---- draw what comes into view, all of it for print, and anew when size or colours change
   const source = document.getElementById("charts");
   const specs = source ? JSON.parse(source.textContent) : [];
@@ -375,6 +378,7 @@
   for (const filter of filters) filter.addEventListener("click", () => {
     filters.forEach((other) => other.setAttribute("aria-pressed", String(other === filter)));
     const only = filter.dataset.severity;
+    if (only) openMore();
     for (const card of document.querySelectorAll(".finding")) card.classList.toggle("hidden", Boolean(only) && card.dataset.severity !== only);
   });
 
