@@ -1,0 +1,1 @@
+"""Analyses that look for what is out of the ordinary."""

@@ -1,0 +1,209 @@
+"""The modes of a stratum's durations, and how improbable each duration is beside them.
+
+Durations multiply, so everything is in their logarithms.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from traceql.kernels import mixture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FEWEST = 8
+"""No test below this many events."""
+
+SMALL = 50
+"""Below this many, outliers are tested one by one instead of against modes."""
+
+SAMPLE = 2_000
+"""Modes are fitted to at most this many values, evenly spaced by rank."""
+
+TAIL = 2_000
+"""From this many events on, the tail is fitted by itself."""
+
+HABIT = 0.05
+"""A component of less weight is not a mode, but what is looked for."""
+
+_CORE = (0.005, 0.99)
+_BIC_GAIN = 10.0
+_HIT = 1e-4
+
+
+class Judgement(NamedTuple):
+    """What a stratum is like.
+
+    `p` [n] is, per event, the probability of so long a duration. `center` is the log duration of
+    the upper mode, `sd` its spread, `modes` how many modes there are.
+    """
+
+    p: NDArray[np.float64]
+    center: float
+    sd: float
+    modes: int
+
+
+def judge(dur: NDArray[np.int64], quantum: int) -> Judgement:
+    """Judge every event of a stratum.
+
+    Args:
+        dur: int64 [n], n >= FEWEST, each > 0, any order.
+        quantum: tick of the clock, ns.
+    """
+    y = np.log(dur.astype(np.float64))
+    if len(y) < SMALL:
+        return _few(y, quantum)
+    ordered = np.sort(y)
+    fitted, modes = _fit(ordered, quantum)
+    p = _survival(fitted, y)
+    if len(y) >= TAIL:
+        p = np.maximum(p, _tail(y, p))
+    upper = int(np.flatnonzero(fitted.weight >= HABIT)[-1])
+    return Judgement(p, float(fitted.mean[upper]), float(fitted.sd[upper]), modes)
+
+
+def beside(judged: Judgement, dur: NDArray[np.int64], usual: float) -> Judgement:
+    """Judge again, beside a length that is usual too; 0 changes nothing.
+
+    Args:
+        judged: so far.
+        dur: int64 [n].
+        usual: length, ns; its spread is taken as that of the upper mode.
+    """
+    from scipy.special import ndtr
+
+    if not usual:
+        return judged
+    z = (np.log(dur) - math.log(usual)) / judged.sd
+    p = np.maximum(judged.p, ndtr(-z))
+    return Judgement(p, max(judged.center, math.log(usual)), judged.sd, judged.modes + 1)
+
+
+def _fit(ordered: NDArray[np.float64], quantum: int) -> tuple[mixture.Mixture, int]:
+    """Fit one to three modes to the core; more only where the BIC gains clearly."""
+    n = len(ordered)
+    core = ordered[int(_CORE[0] * n) : max(math.ceil(_CORE[1] * n), FEWEST)]
+    if len(core) > SAMPLE:
+        core = core[np.linspace(0, len(core) - 1, SAMPLE).astype(np.int64)]
+    least_sd = max(0.3 * quantum / math.exp(float(core[len(core) // 2])), 1e-4)
+    best, best_bic, modes = None, math.inf, 0
+    for components in (1, 2, 3):
+        found = mixture.fit(core, components, least_sd=least_sd)
+        bic = (3 * components - 1) * math.log(len(core)) - 2 * found.log_likelihood
+        if best is not None and bic > best_bic - _BIC_GAIN:
+            break
+        best, best_bic, modes = found, bic, _apart(found)
+    assert best is not None
+    return best, modes
+
+
+def _apart(found: mixture.Mixture) -> int:
+    """Count the modes that stand apart: Ashman's D above 2 to the one before."""
+    habits = np.flatnonzero(found.weight >= HABIT)
+    count = 1
+    for low, high in pairwise(habits):  # at most three
+        spread = math.hypot(found.sd[low], found.sd[high])
+        count += int(math.sqrt(2) * abs(found.mean[high] - found.mean[low]) > 2 * spread)
+    return count
+
+
+def _survival(found: mixture.Mixture, y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the probability of a value as high: under the mixture, and under its upper mode."""
+    from scipy.special import ndtr
+
+    habits = found.weight >= HABIT
+    weight = found.weight[habits] / found.weight[habits].sum()
+    z = (y[:, None] - found.mean[habits]) / found.sd[habits]
+    each = ndtr(-z)
+    result: NDArray[np.float64] = np.maximum(each @ weight, each[:, -1])
+    return result
+
+
+def _tail(y: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give tail probabilities by a generalised Pareto fit to the highest 2 %, hits removed.
+
+    Probability-weighted moments of Hosking and Wallis 1987. Values below the tail get 0, so that
+    the other estimate stands.
+    """
+    clean = np.sort(y[p >= _HIT])
+    low = clean[int(0.98 * len(clean))]
+    excess = clean[clean > low] - low
+    out = np.zeros(len(y))
+    m = len(excess)
+    if m < 20:
+        return out
+    b0 = excess.mean()
+    b1 = float((excess * (m - 1 - np.arange(m))).sum() / (m * (m - 1)))
+    if b0 <= 2 * b1:
+        return out
+    shape = 2 - b0 / (b0 - 2 * b1)
+    scale = 2 * b0 * b1 / (b0 - 2 * b1)
+    above = y > low
+    reach = (y[above] - low) / scale
+    if abs(shape) < 1e-9:
+        share = np.exp(-reach)
+    else:
+        share = np.maximum(1 + shape * reach, 0.0) ** (-1 / shape)
+    out[above] = m / len(clean) * share
+    return out
+
+
+def _few(y: NDArray[np.float64], quantum: int) -> Judgement:
+    """Judge few events: generalised ESD, one-sided (Rosner 1983), at most a tenth are outliers.
+
+    The p of an event is that of its own step, and never above that of a shorter one.
+    """
+    from scipy.stats import t as student
+
+    n = len(y)
+    order = np.argsort(-y, kind="stable")
+    most = max(1, n // 10)
+    p = np.ones(n)
+    least_sd = 0.3 * quantum / math.exp(float(np.median(y)))
+    for step in range(most):
+        rest = y[order[step:]]
+        m = len(rest)
+        sd = max(float(rest.std(ddof=1)), least_sd, 1e-4)
+        reach = (rest[0] - rest.mean()) / sd
+        room = (m - 1) ** 2 - m * reach * reach
+        if room <= 0:
+            p[order[step]] = 0.0
+            continue
+        statistic = reach * math.sqrt(m * (m - 2) / room)
+        p[order[step]] = float(student.sf(statistic, m - 2))
+    # An outlier that a longer one masks counts too: what is as long as one has its p or less.
+    for place in order[:most][::-1]:  # a tenth of fewer than SMALL
+        p[y >= y[place]] = np.minimum(p[y >= y[place]], p[place])
+    core = y[order[most:]]
+    return Judgement(p, float(np.median(y)), max(float(core.std()), least_sd, 1e-4), 1)
+
+
+def habit(candidate: NDArray[np.bool_], dur: NDArray[np.int64], steps: int) -> float:
+    """Give the length that a part of the events reaches in every step, or 0.0.
+
+    A name may stand for several operations. One that is rare but comes in each step of the
+    program is no anomaly; only what is long beside it is. The steps are the `steps` equal parts of
+    the events in their order, so that work which lags behind the markers of steps stays together.
+
+    Args:
+        candidate: bool [n], events that look too long, in order of time.
+        dur: int64 [n].
+        steps: of the program within these events.
+    """
+    chosen = np.flatnonzero(candidate)
+    if steps < 2 or len(chosen) < steps:
+        return 0.0
+    step = chosen * steps // len(candidate)
+    each = np.bincount(step, minlength=steps)
+    least = int(each.min())
+    if not least:
+        return 0.0
+    order = np.lexsort((dur[chosen], step))
+    at = np.cumsum(each) - each + least - 1
+    return float(np.median(dur[chosen][order][at]))

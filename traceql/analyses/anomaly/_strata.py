@@ -1,0 +1,212 @@
+"""Judge the strata of one name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from traceql.analyses import _warmup
+from traceql.analyses.anomaly import _modes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceql.model.protocols import Tables
+
+SCHEMA = pa.schema(
+    [
+        pa.field("name", pa.string()),
+        pa.field("side", pa.string()),
+        pa.field("category", pa.string()),
+        pa.field("kind", pa.string()),
+        pa.field("device_id", pa.int64()),
+        *(pa.field(f"{what}_{axis}", pa.int64()) for what in ("grid", "block") for axis in "xyz"),
+        pa.field("bytes", pa.int64()),
+        pa.field("copy_kind", pa.string()),
+        pa.field("event_count", pa.int64()),  # after warm-up; 0: too few to judge
+        pa.field("start_ts", pa.int64()),
+        pa.field("end_ts", pa.int64()),
+        pa.field("total_dur", pa.int64()),
+        pa.field("side_dur", pa.int64()),
+        pa.field("median_dur", pa.float64()),
+        pa.field("baseline_dur", pa.float64()),
+        pa.field("mean_dur", pa.float64()),
+        pa.field("sd_dur", pa.float64()),
+        pa.field("mode_count", pa.int64()),
+        pa.field("z3_count", pa.int64()),
+        # Durations that the rule may flag, ascending, each with its p and how often it occurs.
+        pa.field("candidate_dur", pa.list_(pa.int64())),
+        pa.field("candidate_p", pa.list_(pa.float64())),
+        pa.field("candidate_count", pa.list_(pa.int64())),
+    ]
+)
+
+
+class Rule(NamedTuple):
+    """What an event must meet to be a candidate."""
+
+    method: str
+    least_effect: float
+    least_ticks: int
+
+
+_CANDIDATE_P = 0.01
+"""A higher p is never flagged: q is at most the share of events flagged times this."""
+
+
+def measure(tables: Tables, stratum: Sequence[str], rule: Rule, least_ratio: float) -> pa.Table:
+    """Judge every stratum of one name.
+
+    Args:
+        tables: event (one name's, ordered by the stratum's columns, then ts), name, category,
+            side, iteration.
+        stratum: columns that tell strata apart.
+        rule: see Rule.
+        least_ratio: strata with a smaller share of the time of their side are left out.
+
+    Returns:
+        SCHEMA, one row per stratum that was looked at.
+    """
+    events = tables["event"]
+    if not events.num_rows:
+        return SCHEMA.empty_table()
+    sides = {row["side"]: row for row in tables["side"].to_pylist()}
+    steady = _warmup.steady(tables["iteration"])
+    value = events["value"].to_numpy()
+    ts, issued = events["ts"].to_numpy(), events["issued_ts"].to_numpy()
+    bounds = _bounds(events, stratum)
+    rows = []
+    for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        side = sides[events["side"][start].as_py()]
+        if end - start < _modes.FEWEST or value[start:end].sum() < least_ratio * side["total"]:
+            continue
+        first = {column: events[column][start].as_py() for column in stratum}
+        within = _window(ts[start:end], issued[start:end], steady)
+        steps = steady.steps if steady else 0
+        rows.append(_row(first, ts[start:end], value[start:end], side, within, steps, rule))
+    _add_texts(rows, events["name_id"][0].as_py(), tables)
+    return pa.Table.from_pylist(rows, SCHEMA)
+
+
+def _bounds(events: pa.Table, stratum: Sequence[str]) -> NDArray[np.int64]:
+    """Give where each stratum begins, and the end."""
+    import pyarrow.compute as pc
+
+    n = events.num_rows
+    new = np.zeros(n, bool)
+    new[0] = True
+    for column in stratum:
+        values = events[column].combine_chunks()
+        if pa.types.is_string(values.type):
+            values = pc.dictionary_encode(values).indices
+        known = pc.is_valid(values).to_numpy(zero_copy_only=False)
+        plain = pc.fill_null(values, 0).to_numpy(zero_copy_only=False)
+        new[1:] |= (plain[1:] != plain[:-1]) | (known[1:] != known[:-1])
+    return np.append(np.flatnonzero(new), n)
+
+
+def _window(
+    ts: NDArray[np.int64], issued: NDArray[np.int64], steady: _warmup.Steady | None
+) -> tuple[int, int]:
+    """Give the window of ts in which the steady events of a stratum lie.
+
+    Device work belongs to the step that launched it, however late it ran. Without steps the first
+    event is left out: it may have paid for all the others.
+    """
+    if steady is None:
+        return int(ts.min()) + 1, int(ts.max()) + 1
+    mine = ts[(issued >= steady.start) & (issued < steady.end)]
+    if not len(mine):
+        return steady.start, steady.end
+    return int(mine.min()), int(mine.max()) + 1
+
+
+def _row(
+    first: dict[str, Any],
+    ts: NDArray[np.int64],
+    value: NDArray[np.int64],
+    side: dict[str, Any],
+    within: tuple[int, int],
+    steps: int,
+    rule: Rule,
+) -> dict[str, Any]:
+    order = np.argsort(ts, kind="stable")
+    ts, value = ts[order], value[order]
+    start, end = within
+    kept = (ts >= start) & (ts < end)
+    row = first | {
+        "start_ts": start,
+        "end_ts": end,
+        "total_dur": int(value.sum()),
+        "side_dur": side["total"],
+        "event_count": 0,
+    }
+    value = value[kept]
+    if len(value) < _modes.FEWEST:
+        return row
+    mean, sd = float(value.mean()), float(value.std())
+    over = value > mean + 3 * sd
+    row |= {
+        "event_count": len(value),
+        "median_dur": float(np.median(value)),
+        "mean_dur": mean,
+        "sd_dur": sd,
+        "z3_count": int(over.sum()),
+    }
+    judged = _modes.judge(value, side["quantum"])
+    center = float(np.exp(judged.center))
+    if rule.method == "z3":
+        p, chosen = np.where(over, 0.0, 1.0), over
+    else:
+        p = judged.p
+        chosen = p <= _CANDIDATE_P
+        if chosen.any():
+            # The test of few events stops at a tenth of them; what is about as long belongs too.
+            alike = value >= 0.9 * value[chosen].min()
+            judged = _modes.beside(judged, value, _modes.habit(alike, value, steps))
+            center, p = float(np.exp(judged.center)), judged.p
+            chosen = p <= _CANDIDATE_P
+        chosen &= value >= rule.least_effect * center
+        chosen &= value - center >= rule.least_ticks * side["quantum"]
+    return (
+        row
+        | _candidates(value, p, chosen)
+        | {
+            "baseline_dur": mean if rule.method == "z3" else center,
+            "mode_count": judged.modes,
+        }
+    )
+
+
+def _candidates(
+    value: NDArray[np.int64], p: NDArray[np.float64], chosen: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Give the chosen durations, distinct and ascending, with falling p and counts."""
+    durations, at, counts = np.unique(value[chosen], return_index=True, return_counts=True)
+    falling = np.minimum.accumulate(p[chosen][at]) if len(at) else np.empty(0)
+    return {
+        "candidate_dur": durations.tolist(),
+        "candidate_p": falling.tolist(),
+        "candidate_count": counts.tolist(),
+    }
+
+
+def _add_texts(rows: list[dict[str, Any]], name_id: int, tables: Tables) -> None:
+    if not rows:
+        return
+    name = _text(tables["name"], name_id)
+    for row in rows:
+        row["name"] = name
+        row["category"] = _text(tables["category"], row.pop("category_id"))
+
+
+def _text(dimension: pa.Table, number: int | None) -> str | None:
+    import pyarrow.compute as pc
+
+    if number is None:
+        return None
+    found = dimension.filter(pc.equal(dimension["id"], number))["text"].to_pylist()
+    return found[0] if found else None

@@ -1,0 +1,130 @@
+"""`anomaly.duration`: operations that took longer than their like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from traceql.model.protocols import Input, Scope, Tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from traceql.model.result import Result
+
+NAME = "anomaly.duration"
+_WORK = """
+SELECT
+  s.id, coalesce(s.name_id, -1) AS name_id, s.ts, s.dur AS value, 'device' AS side,
+  coalesce(l.ts, s.ts) AS issued_ts, s.category_id, g.kind, g.device_id, g.grid_x, g.grid_y,
+  g.grid_z, g.block_x, g.block_y, g.block_z, g.bytes, g.copy_kind
+FROM gpu_op g
+JOIN slice s ON s.id = g.slice_id
+LEFT JOIN slice l ON l.id = g.launch_slice_id
+WHERE s.dur > 0 AND s.ts >= $window_start AND s.ts < $window_end
+UNION ALL
+SELECT
+  s.id, coalesce(s.name_id, -1), s.ts, s.self_dur, 'host', s.ts, s.category_id,
+  NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM slice s JOIN track t ON t.id = s.track_id
+WHERE t.device_id IS NULL AND s.self_dur > 0
+  AND s.id NOT IN (SELECT slice_id FROM gpu_op)
+  AND s.ts >= $window_start AND s.ts < $window_end
+"""
+_SIDES = f"""
+SELECT
+  side, count(*) AS events, sum(value)::BIGINT AS total,
+  CASE WHEN count(*) FILTER (WHERE value % 1000 <> 0) <= count(*) * 0.001 THEN 1000
+       WHEN count(*) FILTER (WHERE value % 100 <> 0) <= count(*) * 0.001 THEN 100
+       WHEN count(*) FILTER (WHERE value % 10 <> 0) <= count(*) * 0.001 THEN 10
+       ELSE 1 END AS quantum
+FROM ({_WORK}) GROUP BY side ORDER BY side
+"""  # noqa: S608
+_EVENTS = f"""
+WITH work AS MATERIALIZED ({_WORK}),
+op AS (
+  SELECT side, name_id, count(*) AS events, sum(value) AS total,
+         sum(sum(value)) OVER (PARTITION BY side) AS whole
+  FROM work GROUP BY side, name_id)
+SELECT work.* FROM work JOIN op USING (side, name_id)
+WHERE op.events >= 8 AND op.total >= $least_ratio * op.whole
+"""  # noqa: S608
+_STRATUM = (
+    "side", "category_id", "kind", "device_id", "grid_x", "grid_y", "grid_z", "block_x", "block_y",
+    "block_z", "bytes", "copy_kind",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Duration:
+    """Find operations that took far longer than others of their stratum.
+
+    A stratum is one name on one device with one grid, block, number of bytes and direction of
+    copy; on the host, one name and category. Device work is judged by its length, host work by its
+    self time: the length of a caller holds that of its callees, and one slow callee would be found
+    once per caller; every ns of self time is charged to one slice. Warm-up is left out: leading
+    iterations whose length is off by more than a fifth, else the first event of each stratum.
+
+    `method=modes` (default): one to three modes are fitted to the log durations of the core of the
+    stratum; the p of an event is its tail probability beside the upper mode, the fitted mixture
+    and, with 2000 events or more, a generalised Pareto tail; with fewer than 50 a generalised ESD
+    test is used, with fewer than 8 none. Benjamini-Hochberg over all events of all strata keeps
+    the expected share of false ones below `q`. An event must also be 1.5 times its upper mode and
+    three ticks of the clock longer. `method=z3` flags what is beyond mean + 3 standard deviations,
+    as many tools do, without control of false positives; the table counts it beside the default.
+    Strata with less than `least_ratio` of the time of their side (device or host) are not looked
+    at, and a finding whose excess is below it is not made: it could not matter.
+
+    A finding is a stratum. `value` is the median of its flagged events, `baseline` the center of
+    its upper mode, `effect` their ratio (low and high: the shortest and the longest flagged),
+    `impact_ratio` the excess over the baseline as a share of the time of its side.
+
+    Parameters:
+        method: modes or z3.
+        q: highest expected share of false events among those flagged.
+        least_effect: an event below this multiple of the baseline is not flagged.
+        least_ticks: nor one that exceeds it by fewer ticks of the clock.
+        least_ratio: smallest share of the time that matters.
+    """
+
+    scope: ClassVar[Scope] = "trace"
+    family: ClassVar[str] = "anomalies"
+    question: ClassVar[str] = "Which operations took far longer than others of their kind?"
+    needs: ClassVar[tuple[str, ...]] = ("iteration",)
+    inputs: ClassVar[Mapping[str, Input]] = {
+        "name": Input("SELECT id, text FROM dim_name"),
+        "category": Input("SELECT id, text FROM dim_category"),
+        "side": Input(_SIDES),
+        "event": Input(_EVENTS, order_by=(*_STRATUM, "ts", "id"), partition_by="name_id"),
+    }
+
+    method: Literal["modes", "z3"] = "modes"
+    q: float = 0.02
+    least_effect: float = 1.5
+    least_ticks: int = 3
+    least_ratio: float = 0.001
+
+    def __post_init__(self) -> None:
+        if not 0 < self.q < 1:
+            raise ValueError("q lies between 0 and 1")
+
+    def measure(self, tables: Tables) -> pa.Table:
+        """Judge every stratum of one name."""
+        from traceql.analyses.anomaly import _strata
+
+        return _strata.measure(
+            tables,
+            _STRATUM,
+            _strata.Rule(self.method, self.least_effect, self.least_ticks),
+            self.least_ratio,
+        )
+
+    def conclude(self, measured: pa.Table) -> Result:
+        """Control false discoveries over all strata, and write a finding for each that is left."""
+        from traceql.analyses.anomaly import _outliers
+
+        return _outliers.conclude(NAME, measured, self.method, self.q, self.least_ratio)
+
+
+PLUGIN = Duration
