@@ -116,7 +116,7 @@ def headline(result: Result) -> str:
         return plain(result.headline, 600)
     if result.findings:
         return f"{len(result.findings):,} finding{'s' if len(result.findings) > 1 else ''}."
-    return "Looked, found nothing." if result.status == "empty" else "Done."
+    return "Looked, found nothing." if result.status == "empty" else "No findings."
 
 
 def facts(finding: Finding) -> tuple[tuple[str, str], ...]:

@@ -184,7 +184,11 @@
             const a = snap(Math.max(x0, left)), wide = Math.max(0.6, snap(Math.min(x1, right)) - a);
             const tall = Math.max(1, inner * share), name = named(params.dataIndex);
             const rect = { type: "rect", shape: { x: a, y: y + inner / 2 - tall, width: wide, height: tall }, style: { fill: name ? fill(name, c.dark) : c.bar } };
-            if (name && wide > 34) rect.textContent = { style: { text: name, fill: c.ink, fontSize: 11, width: wide - 6, overflow: "truncate", ellipsis: "…" } }, rect.textConfig = { position: "insideLeft", distance: 3 };
+            if (spec.names) {
+              // An empty text where there is no room: none at all would leave that of the last zoom.
+              rect.textContent = { style: { text: wide > 34 ? name : "", fill: c.ink, fontSize: 11, width: Math.max(1, wide - 6), overflow: "truncate", ellipsis: "…" } };
+              rect.textConfig = { position: "insideLeft", distance: 3 };
+            }
             return rect;
           },
         }],
@@ -238,6 +242,8 @@
       });
       chart.resize({ height: (lowest + 1) * ROW + 2 });
       el.style.minHeight = "0";
+      // Boxes are made anew: ECharts would keep the text of a box that has none any more.
+      chart.clear();
       chart.setOption({
         ...base(c),
         tooltip: tooltip(c, (p) => describe(all[p.value[3]])),
@@ -260,8 +266,8 @@
             return box;
           },
         }],
-      }, { notMerge: true });
-      reset.hidden = state.focus === 0;
+      });
+      reset.hidden = state.focus === 0 && !state.text;
       const share = root.value ? focus.value / root.value : 0;
       said.textContent = state.text ? `${write(matched(), spec.unit)} matched, ${write(root.value ? matched() / root.value : 0, "ratio")} of all`
         : state.focus ? `${focus.name.length > 60 ? focus.name.slice(0, 60) + "…" : focus.name}: ${write(focus.value, spec.unit)}, ${write(share, "ratio")} of all`
@@ -277,7 +283,7 @@
       state.focus = picked === state.focus && all[picked].above ? all.indexOf(all[picked].above) : picked;
       render();
     });
-    reset.addEventListener("click", () => { state.focus = 0; render(); });
+    reset.addEventListener("click", () => { state.focus = 0; state.text = search.value = ""; render(); });
     search.addEventListener("input", () => { state.text = search.value.trim().toLowerCase(); render(); });
     render();
   }
