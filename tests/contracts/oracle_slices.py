@@ -143,7 +143,7 @@ def bounds(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
         f"slice s WHERE dur >= 0 AND {PHASE} IN ('', 'i', 'I', 'R', 'n') "
         "UNION ALL SELECT ts, ts FROM counter) both_tables"
     )
-    if ambiguous(facts) or legacy(facts, "matched"):
+    if value["min_ts_ns"] is not None and (ambiguous(facts) or legacy(facts, "matched")):
         return [
             Check("bounds.min_ts_ns", True, row["low"] <= value["min_ts_ns"]),
             Check("bounds.max_end_ns", True, row["high"] >= value["max_end_ns"]),

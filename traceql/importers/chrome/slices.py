@@ -145,9 +145,12 @@ class Slices:
         self, e: Members, ordinal: int, ts: int, lane: Lane, known: frozenset[bytes], offset: int
     ) -> None:
         texts, args = self._context.texts, e.get(b"args")
+        name, category = texts.optional(e.get(b"name")), texts.optional(e.get(b"cat"))
+        is_end = e[b"ph"][1:2] in b"EeF"
+        if is_end:  # an empty name or category fits any begin, as a missing one does
+            name, category = name or None, category or None
         self._edges.append((
-            ordinal, ts, lane.track_id, e[b"ph"][1:2] in b"EeF",
-            texts.optional(e.get(b"name")), texts.optional(e.get(b"cat")),
+            ordinal, ts, lane.track_id, is_end, name, category,
             None if args is None else self._kineto.correlation(args),
             ns(e.get(b"tts")), ns(e.get(b"tdur")),
             None if args is None else texts.source(args),
