@@ -38,7 +38,7 @@ def test_the_name_says_the_quantity(name: str, type_: pa.DataType, expected: str
         ("self_dur", "self"),
         ("dur", "duration"),
         ("busy_ratio", "busy share"),
-        ("gpu_op_count", "gpu op"),
+        ("gpu_op_count", "gpu op count"),
         ("copied_bytes", "copied"),
         ("name", "name"),
     ],
@@ -52,6 +52,7 @@ def test_labels(name: str, expected: str) -> None:
     [
         (1_234_567, "ns", "1.23 ms"),
         (-1, "ns", "open"),
+        (0, "ns", "0"),
         (0.123, "ratio", "12.3 %"),
         (3 << 30, "bytes", "3.00 GiB"),
         (1_700_000_000_123_456_789, "ts", "1700000000123456789"),

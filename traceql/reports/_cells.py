@@ -94,8 +94,6 @@ def label(name: str) -> str:
         words = words[:-1]
     elif words[-1] == "ratio":
         words[-1] = "share"
-    elif len(words) > 1 and words[-1] == "count":
-        words = [*words[:-1]]
     return plain(" ".join(words))
 
 
@@ -141,7 +139,9 @@ def _number(value: float, quantity: Quantity) -> str:
 
 def _length(value: float) -> str:
     """Write a time; -1 is the length of a slice that was never closed."""
-    return "open" if value == -1 else units.format_ns(value)
+    if value == -1:
+        return "open"
+    return units.format_ns(value) if value else "0"
 
 
 def _hertz(value: float) -> str:
