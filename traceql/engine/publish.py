@@ -113,12 +113,15 @@ def kept(store: Store, traces: Sequence[Trace], only: Sequence[str] = ()) -> lis
     """
     from traceql.store import results
 
-    names = {trace.name for trace in traces}
-    return [
+    place = {trace.name: number for number, trace in enumerate(traces)}
+    found = [
         result
         for result in results.load(store)
-        if set(result.traces) <= names and (not only or result.analysis in only)
+        if set(result.traces) <= set(place) and (not only or result.analysis in only)
     ]
+    # As `analyze` gives them: by trace, then analysis; those over several traces last.
+    found.sort(key=lambda result: (len(result.traces), [place[name] for name in result.traces]))
+    return found
 
 
 def verdict(results: Sequence[Result]) -> str:
