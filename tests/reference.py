@@ -176,17 +176,15 @@ def arrows(points: list[Point]) -> tuple[list[tuple[int, int]], Counter[str]]:
     odd["flow_no_enclosing_slice"] += sum(p.slice < 0 for p in points)
     for group in groups.values():
         before: Point | None = None
-        answered = True
         for p in group:
             if p.step == "start":
-                odd["flow_duplicate_id"] += before is not None and not answered
-                before, answered = p, False
+                odd["flow_duplicate_id"] += before is not None
+                before = p
             elif before is None:
                 odd[f"flow_{p.step}_without_start"] += 1
             else:
                 if before.slice >= 0 and p.slice >= 0:
                     found.append((p.ts, p.ordinal, before.slice, p.slice))
-                answered = True
                 before = p if p.step == "step" else None
     return [(a, b) for _, _, a, b in sorted(found)], +odd
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from traceql.assembly import order
 from traceql.assembly.diagnose import Diagnostics
 from traceql.assembly.encode import EDGE, SLICE, Texts, encode_edges, encode_spans
 from traceql.assembly.flow import Flows
 from traceql.assembly.link import Links
 from traceql.assembly.nest import STORED, Nest, nesting_order, stored_order
 from traceql.assembly.number import Numbering
-from traceql.assembly.order import BATCH_ROWS, Memory, Sorter, by
+from traceql.assembly.order import Memory, Sorter, by
 from traceql.assembly.pair import Paired
 from traceql.assembly.settled import SETTLED, Settled, Tracks
 from traceql.assembly.sketch import Sketch
@@ -54,8 +55,8 @@ def assemble(chunks: Iterable[Chunk], *, scratch: Path, memory_limit_bytes: int)
     for chunk in chunks:
         assembly.add(chunk)
     for table, rows in assembly.finish():
-        for start in range(0, rows.num_rows, BATCH_ROWS):
-            yield Chunk(table, rows.slice(start, BATCH_ROWS))
+        for start in range(0, rows.num_rows, order.BATCH_ROWS):
+            yield Chunk(table, rows.slice(start, order.BATCH_ROWS))
 
 
 class _Assembly:

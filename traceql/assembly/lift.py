@@ -80,9 +80,9 @@ def unescape(texts: pa.Array, keys: int) -> tuple[pa.Array, pa.Array]:
             marked = pc.and_not(pc.match_substring(texts, HOLE + chr(ord("A") + number)), escaped)
             holes |= marked.to_numpy(zero_copy_only=False).astype(np.int32) << number
     if pc.any(escaped).as_py():
-        # Only the escaped ones are cut: binary_slice fails on a column with empty texts.
-        cut = pc.binary_slice(texts.filter(escaped).cast(pa.binary()), 1).cast(pa.string())
-        texts = pc.replace_with_mask(texts, escaped, cut)
+        # The first ESCAPE of an escaped text is its first character. (binary_slice fails on some.)
+        bare = pc.replace_substring(texts, ESCAPE, "", max_replacements=1)
+        texts = pc.if_else(escaped, bare, texts)
     return texts, pa.array(holes)
 
 
