@@ -56,7 +56,7 @@ def traces_in_scope(
     if len(everything) > 1:
         listed = ", ".join(trace.name for trace in everything[:5])
         more = f" and {len(everything) - 5} more" if len(everything) > 5 else ""
-        tell(f"over {len(everything)} traces: {listed}{more} (choose with --trace or --last)")
+        tell(f"over {len(everything)} traces: {listed}{more} (name one, or use --last)")
     return store, everything
 
 

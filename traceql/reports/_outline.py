@@ -22,6 +22,7 @@ _BASIS = {
     "heuristic": "argued (heuristic)",
 }
 _STATUS = {"ok": "", "empty": "looked, found nothing", "abstained": "could not look"}
+_SURE = 0.9999
 _LEADING = ("summary", "hotspots")
 
 
@@ -140,10 +141,15 @@ def facts(finding: Finding) -> tuple[tuple[str, str], ...]:
 def _effect(finding: Finding) -> str:
     if finding.effect is None:
         return ""
-    text = f"{finding.effect:.3g}"
+    text = _three(finding.effect)
     if finding.effect_low is not None and finding.effect_high is not None:
-        text += f" [{finding.effect_low:.3g} to {finding.effect_high:.3g}]"
+        text += f" [{_three(finding.effect_low)} to {_three(finding.effect_high)}]"
     return text
+
+
+def _three(value: float) -> str:
+    """Write three digits, and never an exponent for what people can read without."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
 
 
 def _share(ratio: float | None) -> str:
@@ -160,4 +166,5 @@ def _confidence(finding: Finding) -> str:
     basis = _BASIS.get(finding.confidence_basis, finding.confidence_basis)
     if finding.confidence is None or finding.confidence_basis == "exact":
         return basis
-    return f"{finding.confidence:.4g}, {basis}"
+    sure = finding.confidence > _SURE
+    return f"> {_SURE}, {basis}" if sure else f"{finding.confidence:.4g}, {basis}"
