@@ -253,8 +253,10 @@ def test_a_disk_that_is_too_full_is_seen_before_the_work(
 ) -> None:
     usage = SimpleNamespace(free=10_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert ingest(trace_file(tmp_path / "small.json"), store=store).status == "new"
+    monkeypatch.setattr(ingest_module, "_LARGE_BYTES", 0)
     with pytest.raises(StoreFull, match="64 MB needed, 10 MB free"):
-        ingest(trace_file(tmp_path / "a.json"), store=store)
+        ingest(trace_file(tmp_path / "large.json", name="g"), store=store)
     assert work_left(store) == []
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, "int | None"], None]
 """Told (bytes of the file read, its size or None)."""
 
+_LARGE_BYTES = 16_000_000
 _LEAST_FREE_BYTES = 64_000_000
 _STORE_SHARE = 5
 
@@ -222,11 +223,13 @@ def _table(batches: list[pa.RecordBatch]) -> pa.Table:
 
 
 def _check_space(store: Path, size: int | None) -> None:
-    """Refuse an ingest that the disk will hardly hold.
+    """Refuse a large ingest that the disk will hardly hold; a small one is tried.
 
     Raises:
         StoreFull: less is free than about a fifth of the file, or 64 MB.
     """
+    if size is not None and size < _LARGE_BYTES:
+        return
     needed = max(_LEAST_FREE_BYTES, (size or 0) // _STORE_SHARE)
     free = shutil.disk_usage(store).free
     if free < needed:
