@@ -39,8 +39,7 @@ FROM counter_track WHERE upid IS NOT NULL AND utid IS NULL AND device_id IS NULL
 -- Columns: those of `counter_track`; utid is never null.
 CREATE VIEW thread_counter_track AS
 SELECT
-  id, name, type, parent_id, source_arg_set_id, machine_id, unit, description, utid, upid, args,
-  trace
+  id, name, type, parent_id, source_arg_set_id, machine_id, unit, description, utid, args, trace
 FROM counter_track WHERE utid IS NOT NULL;
 
 -- Tracks of counters of a CPU.

@@ -34,12 +34,11 @@ FROM stored.process;
 --   upid: its process.
 --   is_main_thread: whether it is the first thread of its process.
 --   machine_id: null.
---   arg_set_id: key into `args`.
 --   tid_text: the tid, where the tool writes a text.
 --   args: JSON text.
 --   trace: name of the trace.
 CREATE VIEW thread AS
 SELECT
   utid AS id, utid, tid, name, start_ts, end_ts, upid, is_main_thread, NULL::BIGINT AS machine_id,
-  CASE WHEN args IS NOT NULL THEN utid::BIGINT * 8 + 4 END AS arg_set_id, tid_text, args, trace
+  tid_text, args, trace
 FROM stored.thread;

@@ -23,9 +23,10 @@ FROM stored.track;
 
 -- Tracks of slices that belong to one thread.
 --
--- Columns: those of `track`, without dimension_arg_set_id; utid is never null.
+-- Columns: those of `track`, without dimension_arg_set_id; utid is never null. There is no upid, so
+-- that JOIN thread USING (utid) JOIN process USING (upid) works.
 CREATE VIEW thread_track AS
-SELECT id, name, type, parent_id, source_arg_set_id, machine_id, utid, upid, args, trace
+SELECT id, name, type, parent_id, source_arg_set_id, machine_id, utid, args, trace
 FROM track WHERE utid IS NOT NULL AND type NOT LIKE '%counter%';
 
 -- Tracks of slices that belong to a process as a whole: its own, and those of async work.
@@ -48,5 +49,5 @@ FROM track WHERE cpu IS NOT NULL AND type NOT LIKE '%counter%';
 CREATE VIEW gpu_track AS
 SELECT
   id, name, type, parent_id, source_arg_set_id, dimension_arg_set_id, machine_id, type AS scope,
-  NULL::VARCHAR AS description, context_id, device_id, stream_id, upid, utid, args, trace
+  NULL::VARCHAR AS description, context_id, device_id, stream_id, args, trace
 FROM track WHERE device_id IS NOT NULL AND type NOT LIKE '%counter%';

@@ -43,7 +43,12 @@ class Texts:
 
 
 def build(
-    root: Path, name: str, rows: Mapping[str, Sequence[Mapping[str, Any]]], number: int
+    root: Path,
+    name: str,
+    rows: Mapping[str, Sequence[Mapping[str, Any]]],
+    number: int,
+    *,
+    row_group_size: int = 131_072,
 ) -> BuiltTrace:
     """Write one trace under root/traces.
 
@@ -61,7 +66,9 @@ def build(
     files: dict[str, Any] = {}
     for table, given in rows.items():
         if given:
-            files[table] = _write(folder, table, [_stored(table, row, texts) for row in given])
+            files[table] = _write(
+                folder, table, [_stored(table, row, texts) for row in given], row_group_size
+            )
     for dimension, known in texts.items():
         if known.ids:
             listed = [
@@ -104,9 +111,13 @@ def _stored(table: str, row: Mapping[str, Any], texts: Mapping[str, Texts]) -> d
     return out
 
 
-def _write(folder: Path, table: str, rows: list[dict[str, Any]]) -> Any:
+def _write(
+    folder: Path, table: str, rows: list[dict[str, Any]], row_group_size: int = 131_072
+) -> Any:
     data = pa.Table.from_pylist(rows, tables.table(table).stored_schema)
-    pq.write_table(data, folder / f"{table}.parquet", compression="zstd")
+    pq.write_table(
+        data, folder / f"{table}.parquet", compression="zstd", row_group_size=row_group_size
+    )
     ts = [r["ts"] for r in rows if "ts" in r]
     ends = [r["ts"] + max(r.get("dur", 0), 0) for r in rows if "ts" in r]
     return SimpleNamespace(

@@ -130,6 +130,15 @@ def examine(connection: duckdb.DuckDBPyConnection, text: str) -> Mentions:
     return found
 
 
+def asks_catalog(mentions: Mentions) -> bool:
+    """Whether a query looks at the list of tables, all of which must then exist."""
+    return (
+        mentions.lists_tables
+        or any(is_open_table(mention) for mention in mentions.tables)
+        or any(mention.name.startswith("duckdb_") for mention in mentions.table_functions)
+    )
+
+
 def is_open_table(mention: Mention) -> bool:
     """Whether a table belongs to the engine's own catalog, which anyone may read."""
     return mention.schema in _OPEN_SCHEMAS or mention.name in _OPEN_TABLES

@@ -160,10 +160,7 @@ class _Engine:
             StatementRefused: a file or a function that reads one.
             UnknownName: there is no such table or table function.
         """
-        views_wanted = mentions.lists_tables or any(
-            m.schema == "information_schema" or guard.is_open_table(m) for m in mentions.tables
-        )
-        wanted = list(self.names("table")) if views_wanted else []
+        wanted = self.names("table") if guard.asks_catalog(mentions) else []
         for mention in mentions.tables:
             wanted += self._table(mention, mentions.ctes, text)
         for mention in mentions.table_functions:
