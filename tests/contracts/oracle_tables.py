@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from oracle_check import ASYNC, PHASE, Check, Facts, Sql, one, unknown_parts
+from oracle_check import ASYNC, PHASE, Check, Facts, Sql, excuse, one, unknown_parts
 
 
 def metadata(value: Facts, _facts: Facts, sql: Sql) -> list[Check]:
@@ -65,7 +65,7 @@ _LANES = (
 
 def threads_with_x(value: int, facts: Facts, sql: Sql) -> list[Check]:
     if facts["phases"].get("B"):
-        return []  # B/E lie on the same tracks
+        return excuse("threads_with_x", "B/E lie on the same tracks")
     found = one(sql, f"SELECT count(*) FROM ({_LANES.format(where=_COMPLETE)}) lanes")
     return [Check("threads_with_x", value, found)]
 
@@ -112,7 +112,7 @@ def devices(value: Sequence[Facts], _facts: Facts, sql: Sql) -> list[Check]:
 def note(value: str, _facts: Facts, sql: Sql) -> list[Check]:
     """A file that had to be salvaged says so."""
     if not value:
-        return []
+        return [Check("note", "", value)]
     found = one(sql, "SELECT count(*) FROM diagnostic WHERE severity <> 'info'")
     return [Check("note", True, found > 0)]
 
@@ -201,13 +201,13 @@ def cpu_profile(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
     unknown_parts("cpu_profile", value, ("samples", "sum_time_deltas_ns"))
     found = one(sql, "SELECT count(*) FROM sample")
     if not value:
-        return [] if facts["phases"].get("P") or facts["global_samples"] else [
-            Check("cpu_profile", 0, found)
-        ]  # fmt: skip
+        if facts["phases"].get("P") or facts["global_samples"]:
+            return excuse("cpu_profile", "the samples are of another kind")
+        return [Check("cpu_profile", 0, found)]
     return [Check("cpu_profile.samples", value["samples"], found)]
 
 
 def global_samples(value: int, facts: Facts, sql: Sql) -> list[Check]:
     if facts["cpu_profile"] or facts["phases"].get("P"):
-        return []
+        return excuse("global_samples", "the samples are of another kind")
     return [Check("global_samples", value, one(sql, "SELECT count(*) FROM sample"))]
