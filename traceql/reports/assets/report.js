@@ -110,7 +110,10 @@
         box.append(place);
         grid.append(box);
         if (!one.bins.length) { place.append(element("p", "no values", "note")); continue; }
-        const at = (v) => spec.log ? Math.log10(Math.max(v, one.bins.find((b) => b[1] > 0)[1] / 4)) : v;
+        // One series may be narrow where all together are wide.
+        const least = (one.bins.find((b) => b[0] > 0) || [0])[0];
+        const log = spec.log && least > 0 && one.bins[one.bins.length - 1][1] > 8 * least;
+        const at = (v) => log ? Math.log10(Math.max(v, least / 2)) : v;
         const total = one.bins.reduce((sum, b) => sum + b[2], 0);
         const low = Math.min(...one.bins.map((b) => at(b[0]))), high = Math.max(...one.bins.map((b) => at(b[1])));
         const pad = (high - low) * 0.02 || 0.5;
@@ -123,8 +126,8 @@
           }),
           xAxis: axis(c, {
             type: "value", min: low - pad, max: high + pad, splitLine: { show: false }, splitNumber: alone ? 6 : 3,
-            minInterval: spec.log && high - low > 2.5 ? 1 : undefined,
-            axisLabel: { formatter: (v) => onAxis(spec.log ? Number((10 ** v).toPrecision(2)) : v, spec.unit), showMinLabel: false, showMaxLabel: false },
+            minInterval: log && high - low > 2.5 ? 1 : undefined,
+            axisLabel: { formatter: (v) => onAxis(log ? Number((10 ** v).toPrecision(2)) : v, spec.unit), showMinLabel: false, showMaxLabel: false },
           }),
           yAxis: axis(c, { type: "value", splitNumber: 3, minInterval: 1, axisLine: { show: false }, axisLabel: { formatter: (v) => v >= 1e4 ? Number((v / 1e3).toPrecision(3)) + " k" : v } }),
           series: [{
@@ -378,6 +381,12 @@
       });
     });
   }
+
+  // ---- long names are cut to three lines until one asks for more
+  addEventListener("click", (event) => {
+    const cell = event.target.closest("td.text:first-child");
+    if (cell && !String(getSelection())) cell.classList.toggle("whole");
+  });
 
   // ---- findings by severity
   const filters = [...document.querySelectorAll(".filters button")];
