@@ -69,7 +69,7 @@ class Html:
 
     def write(self, results: Sequence[Result], sink: BinaryIO) -> None:
         """Write the page in UTF-8; what does not fit is cut, and said to be."""
-        template = _environment().get_template("report.html")
+        template = _environment().get_template("page.html")
         limits = _Limits()
         while _least_bytes(results, limits) > _MOST_BYTES and limits.rows > _FEW:
             limits = limits.tighter()
