@@ -196,6 +196,10 @@ def test_an_empty_store_is_discarded_a_used_one_is_not(tmp_path: Path) -> None:
     store.discard_if_empty()
     assert not (tmp_path / "s").exists()
 
+    store = Store.open(tmp_path / "s", create=True)
+    Store.open(tmp_path / "s", create=True).discard_if_empty()
+    assert Store.open(tmp_path / "s").traces() == ()
+
     store, _ = make.store_with(tmp_path / "t", 1)
     store.discard_if_empty()
     assert len(Store.open(tmp_path / "t").traces()) == 1

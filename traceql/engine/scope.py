@@ -43,12 +43,16 @@ def traces_in_scope(
     paths = [name for name in names if looks_like_a_path(name)]
     store = Store.open(Path(store_path), create=bool(paths))
     if names:
-        found = [
-            _ingested(store, name, memory_limit_bytes, tell)
-            if name in paths
-            else store.resolve(name)
-            for name in names
-        ]
+        try:
+            found = [
+                _ingested(store, name, memory_limit_bytes, tell)
+                if name in paths
+                else store.resolve(name)
+                for name in names
+            ]
+        except BaseException:
+            store.discard_if_empty()
+            raise
         return store, tuple(dict.fromkeys(found))
     if last:
         return store, (store.last(),)

@@ -62,6 +62,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._is_fresh = False
 
     @classmethod
     def open(cls, path: str | Path, create: bool = False) -> Self:  # noqa: FBT001, FBT002
@@ -83,6 +84,7 @@ class Store:
             if not create:
                 raise StoreNotFound(path) from error
             store.found()
+            store._is_fresh = True
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{marker}: damaged; it should read {_marker_text()}") from error
         except OSError as error:
@@ -256,7 +258,9 @@ class Store:
                 folder.rename(work / f"result-{number}")
 
     def discard_if_empty(self) -> None:
-        """Remove the folder of a store that holds nothing and on which nobody works."""
+        """Remove the folder that `open` made here, if it holds nothing and nobody works on it."""
+        if not self._is_fresh:
+            return
         with suppress(OSError):
             for folder in ("traces", "catalog", "results", "tmp"):
                 if (self.path / folder).is_dir():

@@ -19,7 +19,6 @@ import dataclasses
 import errno
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from traceql.errors import StoreFull
 from traceql.model import tables
 from traceql.model.result import Exhibit, Finding, Result, Severity
+from traceql.store.sweep import owner
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,7 +65,7 @@ def save(store: Store, result: Result, trace_ids: Sequence[str], *, standard: bo
     target: Path = store.path / "results" / result.analysis / scope_hash(result, trace_ids)
     target.parent.mkdir(parents=True, exist_ok=True)
     (store.path / "tmp").mkdir(exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f"result-{os.getpid()}-", dir=store.path / "tmp"))
+    work = Path(tempfile.mkdtemp(prefix=f"{owner()}-", dir=store.path / "tmp"))
     try:
         _write(work, result, trace_ids, standard=standard)
         _replace(work, target)
@@ -159,7 +159,7 @@ def _parquet(rows: pa.Table, path: Path) -> None:
 
 def _replace(work: Path, target: Path) -> None:
     """Put `work` in the place of `target`; readers see the old one or the new one."""
-    old = work.with_name(f"{work.name}-old")
+    old = work.with_name(f"{work.name}_old")
     with contextlib.suppress(FileNotFoundError):
         target.rename(old)
     work.rename(target)

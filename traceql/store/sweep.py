@@ -32,11 +32,16 @@ def make_work(store: Path) -> Path:
     Raises:
         StoreFull, StoreError: it cannot be made.
     """
-    pid = os.getpid()
-    work = store / "tmp" / f"{_host()}-{pid}-{_started(pid)}-{uuid4().hex[:8]}"
+    work = store / "tmp" / f"{owner()}-{uuid4().hex[:8]}"
     with durable.disk_errors(store):
         work.mkdir(parents=True)
     return work
+
+
+def owner() -> str:
+    """Give the beginning of the names of this process's work folders: host, pid, start."""
+    pid = os.getpid()
+    return f"{_host()}-{pid}-{_started(pid)}"
 
 
 def sweep(store: Path) -> int:
