@@ -165,6 +165,8 @@ class _Engine:
             wanted += self._table(mention, mentions.ctes, text)
         for mention in mentions.table_functions:
             wanted += self._table_function(mention, text)
+            # A table given to a macro stands in the tree as a column's name.
+            wanted += [name for name in self.names("table") if name in mentions.single_names]
         for mention in mentions.functions:
             found = library.objects().get(mention.name)
             wanted += [found.name] if found and found.kind == "macro" else []
