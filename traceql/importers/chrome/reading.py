@@ -47,7 +47,7 @@ class Reading:
         self._by_token: dict[bytes, Handler] = {}
         self._ordinal = 0
         self._arrays = 0
-        self._with_phase = False
+        self._with_phase = self._without_phase = False
 
     def _phases(self) -> dict[str, Handler]:
         flows = Flows(self._context)
@@ -167,6 +167,7 @@ class Reading:
                     context.diagnostics.count("json_parser_failure", offset)
                     context.keep_unread(self._stream.element_text())
             elif e is None:
+                self._without_phase = True
                 context.diagnostics.count("json_parser_failure", offset)
             self._ordinal += 1
             if not self._ordinal % _ROUND or offset >= flush_at:
@@ -179,6 +180,7 @@ class Reading:
             e = {_plain(key): value for key, value in e.items()}
         token = e.get(b"ph")
         if token is None:
+            self._without_phase = True
             return None, e
         self._with_phase = True
         phase = self._context.texts(token)[:1]
@@ -208,7 +210,7 @@ class Reading:
             if first in {b"{", b"["}:
                 raise UnknownFormat(path, "JSON without an array of trace events")
             raise CorruptTrace(path, 0, "the text is no JSON")
-        if self._ordinal and not self._with_phase:
+        if self._without_phase and not self._with_phase:
             raise UnknownFormat(path, "a JSON list whose items have no phase `ph`")
 
 

@@ -13,6 +13,8 @@ LIMIT = 1 << 62
 
 _NUMBER = re.compile(rb"\s*([-+]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([-+]?[0-9]{1,6}))?\s*")
 _MOST_DIGITS = 19
+_INTEGER = re.compile(rb"(-?[0-9]{1,19})(?:\.0*)?")
+_INT64 = 1 << 63
 
 
 def ns(token: bytes | None) -> int | None:
@@ -22,12 +24,14 @@ def ns(token: bytes | None) -> int | None:
     """
     if token is None:
         return None
-    whole, dot, part = token.partition(b".")
-    if len(whole) <= 15 and whole.isdigit():
-        if not dot:
-            return int(whole) * 1000
+    whole, _, part = token.partition(b".")
+    if len(whole) <= 16 and whole.isdigit():  # what tools write nearly always
+        if not part and len(whole) == len(token):
+            value = int(whole) * 1000
+            return value if value < LIMIT else None
         if len(part) == 3 and part.isdigit():
-            return int(whole + part)
+            value = int(whole + part)
+            return value if value < LIMIT else None
     return scaled(token, 3)
 
 
@@ -57,10 +61,11 @@ def scaled(token: bytes, places: int) -> int | None:
 
 
 def integer(token: bytes | None) -> int | None:
-    """Give an integer token (digits, or a whole float) that fits int64, else None."""
-    if token is None or token.startswith(b'"'):
+    """Give an integer token (digits, also with a fraction of zeros) that fits int64, else None."""
+    if token is None:
         return None
-    exact = scaled(token, 0)
-    thousands = scaled(token, 3)
-    whole = exact is not None and (thousands is None or thousands == exact * 1000)
-    return exact if whole else None
+    if len(token) <= 18 and token.isdigit():
+        return int(token)
+    match = _INTEGER.fullmatch(token)
+    value = int(match[1]) if match else _INT64
+    return value if -_INT64 <= value < _INT64 else None
