@@ -49,20 +49,6 @@ ASYNC = "t.type LIKE 'async%'"
 
 
 @dataclass(frozen=True)
-class Range:
-    """Any value from low to high, for a reason."""
-
-    low: int
-    high: int
-    why: str
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, int) and self.low <= other <= self.high
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-@dataclass(frozen=True)
 class Check:
     fact: str
     expected: Any
@@ -105,39 +91,8 @@ def one(sql: Sql, text: str) -> Any:
     return value
 
 
-def spread(low: int, high: int, why: str) -> int | Range:
-    return low if low == high else Range(low, high, why)
-
-
-def _rules(facts: Facts, key: str, pair: tuple[str, str], part: str) -> tuple[int, int]:
-    """Least and most over the two rules by which begins and ends may be matched."""
-    values = [facts[key][rule][part] for rule in pair] if key in facts else [0]
-    return min(values), max(values)
-
-
-def begin_end_rules(facts: Facts, part: str) -> tuple[int, int]:
-    return _rules(facts, "be", ("by_name", "by_position"), part)
-
-
-def async_rules(facts: Facts, part: str) -> tuple[int, int]:
-    return _rules(facts, "async", ("id_global", "id_per_process"), part)
-
-
 def legacy(facts: Facts, part: str) -> int:
     return int(facts.get("legacy_async", {}).get(part, 0))
-
-
-def shift(facts: Facts, part: str) -> tuple[int, int]:
-    """How far another rule of matching may move a count that the oracle gives by the main rule."""
-    if "be" not in facts:
-        return 0, 0
-    main_be, main_async = facts["be"]["by_name"][part], facts["async"]["id_global"][part]
-    (low_be, high_be), (low_as, high_as) = begin_end_rules(facts, part), async_rules(facts, part)
-    return low_be - main_be + low_as - main_async, high_be - main_be + high_as - main_async
-
-
-def ambiguous(facts: Facts) -> bool:
-    return "be" in facts and not (facts["be"]["rules_agree"] and facts["async"]["rules_agree"])
 
 
 def table(checked: Mapping[str, Sequence[Check]]) -> str:

@@ -1,8 +1,8 @@
 """Compare a stored trace with the facts of an oracle: every fact is checked, or excused by name.
 
-The oracles count events of the file; a store holds slices, counters, flows. Where a fact cannot be
-seen in a store it stands in EXCUSED with the reason; where the oracle itself says that two readings
-are right, or where the file has events that the format leaves to the reader, a Range is accepted.
+The oracles count events of the file; a store holds slices, counters, flows. A fact that cannot be
+seen in a store stands in EXCUSED with the reason; one that is excused in some files only is listed
+there as an Excuse. Where the oracle gives two rules of matching, ours is the main one, Perfetto's.
 A fact that is in neither place fails the comparison: nothing is skipped in silence.
 """
 

@@ -11,39 +11,28 @@ from oracle_check import (
     Check,
     Facts,
     Sql,
-    ambiguous,
-    async_rules,
-    begin_end_rules,
     excuse,
     legacy,
     one,
-    shift,
-    spread,
     unknown_parts,
 )
 
-AMBIGUOUS = "S/F pairs are slices here, or begins and ends match in two ways"
+LEGACY = "the oracle leaves S/F pairs out, which are slices here"
 
 
 def slice_count(value: int, facts: Facts, sql: Sql) -> list[Check]:
     found = one(sql, f"SELECT count(*) FROM slice s WHERE dur >= 0 AND {PHASE} = ''")
-    low, high = shift(facts, "matched")
-    base = value + legacy(facts, "matched")
-    return [Check("slice_count", spread(base + low, base + high, "matching"), found)]
+    return [Check("slice_count", value + legacy(facts, "matched"), found)]
 
 
 def slice_count_positive(value: int, facts: Facts, sql: Sql) -> list[Check]:
-    low, high = shift(facts, "matched_positive")
-    base = value + legacy(facts, "matched_positive")
     found = one(sql, "SELECT count(*) FROM slice WHERE dur > 0")
-    return [Check("slice_count_positive", spread(base + low, base + high, "matching"), found)]
+    return [Check("slice_count_positive", value + legacy(facts, "matched_positive"), found)]
 
 
 def slice_sum_dur(value: int, facts: Facts, sql: Sql) -> list[Check]:
-    low, high = shift(facts, "sum_dur_ns")
-    base = value + legacy(facts, "sum_dur_ns")
     found = one(sql, "SELECT coalesce(sum(dur), 0) FROM slice WHERE dur > 0")
-    return [Check("slice_sum_dur_ns", spread(base + low, base + high, "matching"), int(found))]
+    return [Check("slice_sum_dur_ns", value + legacy(facts, "sum_dur_ns"), int(found))]
 
 
 def complete(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
@@ -74,43 +63,40 @@ def complete(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
     ]
 
 
-def begin_end(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
+def begin_end(value: Facts, _facts: Facts, sql: Sql) -> list[Check]:
     unknown_parts("be", value, ("by_name", "by_position", "rules_agree"))
-    low, high = begin_end_rules(facts, "unmatched_begin")
     found = one(
         sql,
         "SELECT count(*) FROM slice s JOIN track t ON t.id = s.track_id "
         f"WHERE s.dur < 0 AND NOT {ASYNC}",
     )
-    return [Check("be.unmatched_begin", spread(low, high, "matching"), found)]
+    return [Check("be.unmatched_begin", value["by_name"]["unmatched_begin"], found)]
 
 
 def nestable_async(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
     unknown_parts("async", value, ("id_global", "id_per_process", "rules_agree"))
-    low, high = async_rules(facts, "unmatched_begin")
-    more_open = legacy(facts, "unmatched_begin")
-    rows = sql(
+    (row,) = sql(
         "SELECT count(*) FILTER (s.dur < 0) AS open, count(*) FILTER (s.dur > 0) AS positive "
         f"FROM slice s JOIN track t ON t.id = s.track_id WHERE {ASYNC}"
     )
-    least, most = async_rules(facts, "matched_positive")
-    more = legacy(facts, "matched_positive")
+    main = value["id_global"]
+    opened = main["unmatched_begin"] + legacy(facts, "unmatched_begin")
+    positive = main["matched_positive"] + legacy(facts, "matched_positive")
     return [
-        Check("async.unmatched_begin", spread(low + more_open, high + more_open, "key"),
-              rows[0]["open"]),
-        Check("async.matched_positive", spread(least + more, most + more, "key"),
-              rows[0]["positive"]),
-    ]  # fmt: skip
+        Check("async.unmatched_begin", opened, row["open"]),
+        Check("async.matched_positive", positive, row["positive"]),
+    ]
 
 
 def legacy_async(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
     """Matched pairs are added to the facts of slices and of async; here, the ends without one."""
     unknown_parts("legacy_async", value, ("matched", "matched_positive", "sum_dur_ns",
                   "unmatched_begin", "unmatched_end", "steps_T_p"))  # fmt: skip
-    low_be, high_be = begin_end_rules(facts, "unmatched_end")
-    low_as, high_as = async_rules(facts, "unmatched_end")
-    own = value["unmatched_end"]
-    expected = spread(low_be + low_as + own, high_be + high_as + own, "matching")
+    expected = (
+        facts["be"]["by_name"]["unmatched_end"]
+        + facts["async"]["id_global"]["unmatched_end"]
+        + value["unmatched_end"]
+    )
     found = one(
         sql, "SELECT coalesce(sum(count), 0) FROM diagnostic WHERE code = 'misplaced_end_event'"
     )
@@ -146,7 +132,7 @@ def bounds(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
         f"slice s WHERE dur >= 0 AND {PHASE} IN ('', 'i', 'I', 'R', 'n') "
         "UNION ALL SELECT ts, ts FROM counter) both_tables"
     )
-    if value["min_ts_ns"] is not None and (ambiguous(facts) or legacy(facts, "matched")):
+    if legacy(facts, "matched"):
         return [
             Check("bounds.min_ts_ns", True, row["low"] <= value["min_ts_ns"]),
             Check("bounds.max_end_ns", True, row["high"] >= value["max_end_ns"]),
@@ -159,8 +145,8 @@ def bounds(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
 
 def bounds_positive(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
     unknown_parts("bounds_positive", value, ("min_ts_ns", "max_end_ns"))
-    if ambiguous(facts) or legacy(facts, "matched_positive"):
-        return excuse("bounds_positive", AMBIGUOUS)
+    if legacy(facts, "matched_positive"):
+        return excuse("bounds_positive", LEGACY)
     (row,) = sql("SELECT min(ts) AS low, max(ts + dur) AS high FROM slice WHERE dur > 0")
     return [
         Check("bounds_positive.min_ts_ns", value["min_ts_ns"], row["low"]),
@@ -169,8 +155,8 @@ def bounds_positive(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
 
 
 def top_names(value: Sequence[Facts], facts: Facts, sql: Sql) -> list[Check]:
-    if ambiguous(facts) or legacy(facts, "matched_positive"):
-        return excuse("top_names_positive", AMBIGUOUS)
+    if legacy(facts, "matched_positive"):
+        return excuse("top_names_positive", LEGACY)
     rows = sql(
         "SELECT coalesce(s.name, 'None') AS name, count(*) AS count, CAST(sum(s.dur) AS BIGINT) AS "
         "total_ns, min(s.dur) AS min_ns, max(s.dur) AS max_ns FROM slice s WHERE dur > 0 GROUP BY 1"
@@ -198,8 +184,8 @@ def names_exactly(value: Facts, _facts: Facts, sql: Sql) -> list[Check]:
 
 
 def distinct_names(value: int, facts: Facts, sql: Sql) -> list[Check]:
-    if ambiguous(facts) or legacy(facts, "matched_positive"):
-        return excuse("distinct_names_positive", AMBIGUOUS)
+    if legacy(facts, "matched_positive"):
+        return excuse("distinct_names_positive", LEGACY)
     found = one(sql, "SELECT count(DISTINCT coalesce(name, 'None')) FROM slice WHERE dur > 0")
     return [Check("distinct_names_positive", value, found)]
 
@@ -225,9 +211,9 @@ def category_sums(value: Sequence[Facts], facts: Facts, sql: Sql) -> list[Check]
 def nesting(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
     unknown_parts("nesting", value, ("threads", "threads_overlapping", "max_depth", "self_sum_ns",
                                      "top_self"))  # fmt: skip
-    if not value["computed"] or ambiguous(facts):
-        return excuse("nesting", "not computed by the oracle, or begins and ends match in two ways")
-    if begin_end_rules(facts, "unmatched_begin")[1]:
+    if not value["computed"]:
+        return excuse("nesting", "not computed by the oracle")
+    if facts["be"]["by_name"]["unmatched_begin"]:
         return excuse("nesting", "an unclosed slice holds what follows it; not so in the oracle")
     clean = (
         "t.id NOT IN (SELECT parent_id FROM track WHERE type LIKE '%overflow%') AND "

@@ -10,11 +10,11 @@ from typing import Any
 import oracle_check
 import pytest
 from oracle_facts import compare
-from traceql.engine.ingest import ingest
-from traceql.store.catalog import Store
 
+from traceql.engine.ingest import ingest
 from traceql.errors import InputError
 from traceql.query.session import Session
+from traceql.store.catalog import Store
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 ORACLES = sorted(
@@ -89,9 +89,3 @@ def test_a_fact_that_nobody_compares_fails() -> None:
         compare({"a_new_fact": 1}, lambda _text: [])
     with pytest.raises(KeyError, match="a_new_part"):
         compare({"instants": {"a_new_part": 1}}, lambda _text: [])
-
-
-def test_a_range_holds_its_ends() -> None:
-    low_to_high = oracle_check.spread(1, 3, "two rules")
-    assert [low_to_high == n for n in range(5)] == [False, True, True, True, False]
-    assert oracle_check.spread(2, 2, "one rule") == 2
