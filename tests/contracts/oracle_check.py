@@ -33,7 +33,6 @@ EXCUSED = {
     "flows.t": "as flows.s",
     "flows.f": "as flows.s",
     "cpu_profile.chunks": "chunks are not stored, samples are",
-    "cpu_profile.nodes": "equal stacks share frames",
     "cpu_profile.time_deltas": "equal to the samples",
     "nesting.computed": "says whether the rest was computed",
     "nesting.reason": "says why the rest was not computed",

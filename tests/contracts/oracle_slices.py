@@ -100,7 +100,11 @@ def legacy_async(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
     found = one(
         sql, "SELECT coalesce(sum(count), 0) FROM diagnostic WHERE code = 'misplaced_end_event'"
     )
-    return [Check("unmatched_end of be, async and legacy_async", expected, int(found))]
+    steps = one(sql, f"SELECT count(*) FROM slice s WHERE {PHASE} IN ('T', 'p')")
+    return [
+        Check("unmatched_end of be, async and legacy_async", expected, int(found)),
+        Check("legacy_async.steps_T_p", value["steps_T_p"], steps),
+    ]
 
 
 def instants(value: Facts, _facts: Facts, sql: Sql) -> list[Check]:

@@ -198,13 +198,17 @@ def memory(value: Facts, _facts: Facts, sql: Sql) -> list[Check]:
 
 
 def cpu_profile(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
-    unknown_parts("cpu_profile", value, ("samples", "sum_time_deltas_ns"))
-    found = one(sql, "SELECT count(*) FROM sample")
+    unknown_parts("cpu_profile", value, ("samples", "sum_time_deltas_ns", "nodes"))
+    (row,) = sql("SELECT count(*) AS n, coalesce(sum(weight), 0) AS weight FROM sample")
     if not value:
         if facts["phases"].get("P") or facts["global_samples"]:
             return excuse("cpu_profile", "the samples are of another kind")
-        return [Check("cpu_profile", 0, found)]
-    return [Check("cpu_profile.samples", value["samples"], found)]
+        return [Check("cpu_profile", 0, row["n"])]
+    return [
+        Check("cpu_profile.samples", value["samples"], row["n"]),
+        Check("cpu_profile.sum_time_deltas_ns", value["sum_time_deltas_ns"], row["weight"]),
+        Check("cpu_profile.nodes", value["nodes"], one(sql, "SELECT count(*) FROM frame")),
+    ]
 
 
 def global_samples(value: int, facts: Facts, sql: Sql) -> list[Check]:
