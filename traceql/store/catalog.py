@@ -136,7 +136,10 @@ class Store:
 
     def get(self, content: str) -> Trace | None:
         """Give the trace of an id, None where there is none."""
-        return next((trace for trace in self.traces() if trace.id == content), None)
+        if not (self.path / "traces" / content).is_dir():
+            return None
+        known = self._entry(content)
+        return known or next((trace for trace in self.traces() if trace.id == content), None)
 
     def resolve(self, text: str) -> Trace:
         """Find a trace by its name, or by six or more of the first digits of its id.
