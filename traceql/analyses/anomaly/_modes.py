@@ -184,26 +184,20 @@ def _few(y: NDArray[np.float64], quantum: int) -> Judgement:
     return Judgement(p, float(np.median(y)), max(float(core.std()), least_sd, 1e-4), 1)
 
 
-def habit(candidate: NDArray[np.bool_], dur: NDArray[np.int64], steps: int) -> float:
-    """Give the length that a part of the events reaches in every step, or 0.0.
+def habit(dur: NDArray[np.int64], steps: int) -> float:
+    """Give the length that is usual at the slowest place within a step, or 0.0.
 
-    A name may stand for several operations. One that is rare but comes in each step of the
-    program is no anomaly; only what is long beside it is. The steps are the `steps` equal parts of
-    the events in their order, so that work which lags behind the markers of steps stays together.
+    A name may stand for several operations. One that is rare but comes at the same place of most
+    steps of the program is no anomaly; only what is long beside it is. The steps are the `steps`
+    equal parts of the events in their order, so that work which lags behind the markers of steps
+    stays together; where the events do not come in equal parts, places cannot be compared.
 
     Args:
-        candidate: bool [n], events that look too long, in order of time.
-        dur: int64 [n].
+        dur: int64 [n], in order of time.
         steps: of the program within these events.
     """
-    chosen = np.flatnonzero(candidate)
-    if steps < 2 or len(chosen) < steps:
+    if steps < 2 or len(dur) % steps:
         return 0.0
-    step = chosen * steps // len(candidate)
-    each = np.bincount(step, minlength=steps)
-    least = int(each.min())
-    if not least:
-        return 0.0
-    order = np.lexsort((dur[chosen], step))
-    at = np.cumsum(each) - each + least - 1
-    return float(np.median(dur[chosen][order][at]))
+    most = min(steps, max(3, math.ceil(0.6 * steps)))
+    by_place = np.sort(dur.reshape(steps, -1), axis=0)
+    return float(by_place[steps - most].max())

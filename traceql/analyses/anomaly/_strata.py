@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -156,29 +157,26 @@ def _row(
         "sd_dur": sd,
         "z3_count": int(over.sum()),
     }
-    judged = _modes.judge(value, side["quantum"])
-    center = float(np.exp(judged.center))
+    return row | _judged(value, over, side["quantum"], steps, rule)
+
+
+def _judged(
+    value: NDArray[np.int64], over: NDArray[np.bool_], quantum: int, steps: int, rule: Rule
+) -> dict[str, Any]:
+    """Apply the rule; `over` is what the three-sigma rule flags."""
+    judged = _modes.judge(value, quantum)
     if rule.method == "z3":
-        p, chosen = np.where(over, 0.0, 1.0), over
-    else:
-        p = judged.p
-        chosen = p <= _CANDIDATE_P
-        if chosen.any():
-            # The test of few events stops at a tenth of them; what is about as long belongs too.
-            alike = value >= 0.9 * value[chosen].min()
-            judged = _modes.beside(judged, value, _modes.habit(alike, value, steps))
-            center, p = float(np.exp(judged.center)), judged.p
-            chosen = p <= _CANDIDATE_P
-        chosen &= value >= rule.least_effect * center
-        chosen &= value - center >= rule.least_ticks * side["quantum"]
-    return (
-        row
-        | _candidates(value, p, chosen)
-        | {
-            "baseline_dur": mean if rule.method == "z3" else center,
-            "mode_count": judged.modes,
-        }
-    )
+        found = _candidates(value, np.where(over, 0.0, 1.0), over)
+        return found | {"baseline_dur": float(value.mean()), "mode_count": judged.modes}
+    usual = _modes.habit(value, steps)
+    if usual > rule.least_effect * math.exp(judged.center):
+        judged = _modes.beside(judged, value, usual)
+    center = math.exp(judged.center)
+    chosen = judged.p <= _CANDIDATE_P
+    chosen &= value >= rule.least_effect * center
+    chosen &= value - center >= rule.least_ticks * quantum
+    found = _candidates(value, judged.p, chosen)
+    return found | {"baseline_dur": center, "mode_count": judged.modes}
 
 
 def _candidates(

@@ -28,7 +28,7 @@ SELECT
   s.id, coalesce(s.name_id, -1), s.ts, s.self_dur, 'host', s.ts, s.category_id,
   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM slice s JOIN track t ON t.id = s.track_id
-WHERE t.device_id IS NULL AND s.self_dur > 0
+WHERE t.device_id IS NULL AND s.self_dur > 0 AND s.category IS DISTINCT FROM 'Trace'
   AND s.id NOT IN (SELECT slice_id FROM gpu_op)
   AND s.ts >= $window_start AND s.ts < $window_end
 """
