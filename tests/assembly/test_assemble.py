@@ -417,3 +417,10 @@ def test_a_hundred_thousand_levels():
     assert [row["depth"] for row in found["slice"]] == list(range(deep))
     assert found["slice"][0]["self_dur"] == 2
     assert re.fullmatch("[^f]*f[^f]*", str(found["dim_name"]))
+
+
+def test_a_slice_longer_than_int64_is_as_long_as_can_be():
+    edges = {"ordinal": [0, 1], "ts": [-(2**63), 2**63 - 1], "track_id": [0, 0]}
+    found = assembled([Chunk("edge", tables.conform("edge", {**edges, "is_end": [False, True]}))])
+
+    assert [row["dur"] for row in found["slice"]] == [2**63 - 1]

@@ -102,7 +102,10 @@ def _slices(begins: pa.RecordBatch, ends: pa.Table) -> pa.RecordBatch:
 
     columns = {name: begins[name] for name in SLICE.names if name in begins.schema.names}
     columns |= {name: begins[name] for name in LIFTED_COLUMNS}
-    columns["dur"] = pc.fill_null(pc.subtract(end("ts"), begins["ts"]), -1)
+    dur = pc.subtract(end("ts"), begins["ts"])
+    # Ends come after their begins, so a negative length has run over int64.
+    dur = pc.if_else(pc.less(dur, 0), np.iinfo(np.int64).max, dur)
+    columns["dur"] = pc.fill_null(dur, -1)
     spent = pc.subtract(end("thread_ts"), begins["thread_ts"])
     columns["thread_dur"] = pc.coalesce(begins["thread_dur"], spent)
     for name in ("args", "extra"):
