@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import active_children
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -432,3 +433,36 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "store")
     assert store.traces() == ()
     assert work_left(store) == []
+
+
+def test_a_process_that_dies_costs_no_file(tmp_path: Path, store: Store) -> None:
+    for name in "abcd":
+        trace_file(tmp_path / "in" / f"{name}.json", 3000, name)
+    killed = []
+
+    def kill(_: object) -> None:
+        for process in active_children():
+            if not killed:
+                killed.append(process.pid)
+                process.kill()
+
+    outcomes = ingest_many(find_files([str(tmp_path / "in")]), store=store, jobs=2, done=kill)
+
+    assert killed
+    assert [outcome.error for outcome in outcomes] == [None] * 4
+    assert sorted(t.name for t in store.traces()) == ["a", "b", "c", "d"]
+    assert work_left(store) == []
+
+
+def test_an_interrupt_ends_the_processes(tmp_path: Path, store: Store) -> None:
+    for name in "abcd":
+        trace_file(tmp_path / "in" / f"{name}.json", 3000, name)
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest_many(find_files([str(tmp_path / "in")]), store=store, jobs=2, done=interrupt)
+    assert active_children() == []
+    assert work_left(store) == []
+    assert list(verify(store.traces())) == []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ from traceql.engine import memory, sql_script
 from traceql.engine.ingest import Ingested, Progress, ingest
 from traceql.errors import InputError, TraceQLError, UnknownFormat, WorkerFailed
 from traceql.store.catalog import MARKER, Store
+from traceql.store.sweep import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,7 +118,7 @@ def ingest_many(
             return [
                 _told(_one(store, file, limit, further, progress(file)), done) for file in files
             ]
-        return _in_processes(files, store, jobs, limit // jobs, further, done)
+        return _in_processes(files, store, jobs, limit, further, done)
     finally:
         if store.path.is_dir():
             sql_script.refresh(store)
@@ -131,23 +132,47 @@ def _in_processes(
     further: dict[str, Any],
     done: Callable[[Outcome], None],
 ) -> list[Outcome]:
+    """Ingest in a pool; what it did not end because a process died, one by one after it."""
+    try:
+        outcomes = _pool(files, store, jobs, limit // jobs, further, done)
+        for file in files:
+            if file not in outcomes:
+                outcomes |= _pool([file], store, 1, limit, further, done)
+            if file not in outcomes:
+                cause = "its process died, perhaps for want of memory"
+                outcomes[file] = _told(Outcome(file, error=WorkerFailed(file.path, cause)), done)
+    finally:
+        sweep(store.path)
+    return [outcomes[file] for file in files]
+
+
+def _pool(
+    files: Sequence[File],
+    store: Store,
+    jobs: int,
+    limit: int,
+    further: dict[str, Any],
+    done: Callable[[Outcome], None],
+) -> dict[File, Outcome]:
+    """Give the outcomes of the files that were ended; a process that dies ends the pool."""
     outcomes: dict[File, Outcome] = {}
+    before = set(active_children())
     pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
     try:
-        tasks: dict[Future[Outcome], File] = {
-            pool.submit(_one, store, file, limit, further): file for file in files
-        }
+        tasks = [pool.submit(_one, store, file, limit, further) for file in files]
         for task in as_completed(tasks):
-            file = tasks[task]
-            try:
-                outcomes[file] = task.result()
-            except BrokenProcessPool:
-                cause = "its process died, perhaps for want of memory; try fewer --jobs"
-                outcomes[file] = Outcome(file, error=WorkerFailed(file.path, cause))
-            done(outcomes[file])
+            outcome = task.result()
+            outcomes[outcome.file] = _told(outcome, done)
+    except BrokenProcessPool:
+        pass  # those that are missing tell
+    except BaseException:
+        # Whoever interrupts does not want to wait for files that are half read.
+        for process in set(active_children()) - before:
+            process.terminate()
+        raise
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return [outcomes[file] for file in files]
+        pool.shutdown(wait=True, cancel_futures=True)
+    return outcomes
 
 
 def _one(
