@@ -466,3 +466,16 @@ def test_an_interrupt_ends_the_processes(tmp_path: Path, store: Store) -> None:
     assert active_children() == []
     assert work_left(store) == []
     assert list(verify(store.traces())) == []
+
+
+def test_the_script_follows_the_results(tmp_path: Path, store: Store) -> None:
+    from traceql.engine.analyze import analyze
+
+    ingest(trace_file(tmp_path / "a.json"), store=store)
+    analyze(store, store.traces(), only=["summary"])
+
+    assert list((store.path / "results").glob("summary/*/finding.parquet"))
+    with duckdb.connect() as connection:
+        connection.execute((store.path / "views.sql").read_text())
+        assert connection.execute("SELECT count(*) FROM finding").fetchall() == [(0,)]
+    assert "finding.parquet" in (store.path / "views.sql").read_text()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from traceql.engine import feed, plugins, settings
+from traceql.engine import feed, plugins, settings, sql_script
 from traceql.engine import window as windows
 from traceql.engine.window import ALWAYS, Window
-from traceql.errors import UnknownAnalysis
+from traceql.errors import StoreError, UnknownAnalysis
 from traceql.model import tables
 
 if TYPE_CHECKING:
@@ -86,6 +87,9 @@ def analyze(  # noqa: PLR0913  (the one door: every choice has a default)
                     results.append(run.result(name, trace, session))
         run.forget()
     results += [run.concluded(name, parts, traces) for name, parts in across.items() if parts]
+    if keep:
+        with contextlib.suppress(StoreError):  # one that cannot be written was told about
+            sql_script.refresh(store)
     return results
 
 

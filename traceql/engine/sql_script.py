@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def refresh(store: Store) -> None:
-    """Write the script anew where the traces of the store are no longer those it was made for.
+    """Write the script anew where the traces and results are no longer those it was made for.
 
     Traces that cannot be read are left out; `store verify` tells about them.
 
@@ -26,7 +26,7 @@ def refresh(store: Store) -> None:
 
     traces = [trace for trace in store.traces() if _is_readable(trace)]
     place = store.path / VIEWS
-    title = _title(traces)
+    title = _title(traces, store)
     with suppress(OSError), place.open(encoding="utf-8") as file:
         if file.readline() == title:
             return
@@ -42,8 +42,11 @@ def _script(store: Store, traces: list[Trace]) -> str:
         return session.script()
 
 
-def _title(traces: list[Trace]) -> str:
+def _title(traces: list[Trace], store: Store) -> str:
+    """Name what the script depends on: the files of the traces and of the results."""
     key = hashlib.blake2b(digest_size=8)
+    for result in sorted((store.path / "results").glob("*/*/*.parquet")):
+        key.update(f"{result.relative_to(store.path)}\n".encode())
     for trace in traces:
         key.update(
             f"{trace.path.resolve()}\0{trace.name}\0{sorted(trace.manifest.tables)}\n".encode()
