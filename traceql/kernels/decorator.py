@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numba
@@ -21,6 +23,36 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     Floating point follows IEEE (no fastmath), so that results repeat bit for bit.
     """
     compiled = numba.njit(cache=True, nogil=True)(function)
+    return cast("Callable[P, R]", compiled)
+
+
+@cache
+def _stamp_of_kernels() -> tuple[tuple[str, int, int], ...]:
+    """Name, time and size of every file of this folder."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+
+
+def bare_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel over raw addresses: as `kernel`, but without reference counts.
+
+    Numba counts references to every array it passes on, which here costs more than the work
+    itself. Such a kernel can make no arrays; its caller keeps alive what it is given.
+    """
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
+    index = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if index is not None and hasattr(index, "_source_stamp"):
+        # Numba looks only at the kernel's own file; its inlined parts stand in others.
+        index._source_stamp = (index._source_stamp, _stamp_of_kernels())  # noqa: SLF001
+    return cast("Callable[P, R]", compiled)
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a part that LLVM always inlines into the bare kernels that call it.
+
+    Parts are not cached: a cached kernel has their code already.
+    """
+    compiled = numba.njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function)
     return cast("Callable[P, R]", compiled)
 
 
