@@ -90,7 +90,7 @@ def nanoseconds(literal: str) -> int:
     if not re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?", literal):
         raise NotPlain
     exact = abs(Fraction(literal))
-    if int(exact) >= 2**63 // 1000:
+    if int(exact) >= 2**62 // 1000:
         raise NotPlain
     value = int(exact * 1000 + Fraction(1, 2))
     return -value if literal[0] == "-" else value
@@ -131,6 +131,8 @@ def read(event: bytes, lifted: list[str]) -> dict[str, object]:
         found = members(text)
     except (StopIteration, IndexError) as error:
         raise ValueError("not JSON") from error
+    if len(found) > 16:
+        raise NotPlain
     fields, extra = {}, []
     for key, value in found:
         if key in (*TIMES, *IDENTIFIERS, *TEXTS, *MARKS, "args") and key in fields:
@@ -162,6 +164,7 @@ def read(event: bytes, lifted: list[str]) -> dict[str, object]:
             raise NotPlain
         else:
             extra.append(f'"{key}":{value}')
+    fields["order"] = [key if key in fields else "extra" for key, _ in found]
     if extra:
         fields["extra"] = "{" + ",".join(extra) + "}"
     return fields

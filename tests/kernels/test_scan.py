@@ -23,6 +23,8 @@ LIFTED = json.loads((Path(__file__).parents[2] / "schemas" / "tables" / "slice.j
 NUMBERS = {"ts": c.TS, "dur": c.DUR, "tts": c.TTS, "tdur": c.TDUR}
 IDENTIFIERS = {"pid": (c.PID, c.PID_IS_TEXT), "tid": (c.TID, c.TID_IS_TEXT),
                "id": (c.ID, c.ID_IS_TEXT)}  # fmt: skip
+FIELDS = ["", "ts", "dur", "tts", "tdur", "pid", "tid", "id", "name", "cat", "ph", "bp", "s",
+          "args", "extra"]  # fmt: skip
 MARKS = {"ph": c.PHASE, "bp": c.BINDING, "s": c.INSTANT}
 
 
@@ -58,6 +60,8 @@ def field_values(scanner: Scanner, batch, row: int) -> dict[str, object]:
         assert (number >= 0) == bool(present >> field & 1)
         if number >= 0:
             found[key] = texts(dictionary)[number]
+    order = int(columns.order[row])
+    found["order"] = [FIELDS[order >> 4 * k & 15] for k in range((order.bit_length() + 3) // 4)]
     if "args" in found:
         holes = int(columns.holes[row])
         values = {k: int(columns.lifted[k, row]) for k in range(len(LIFTED)) if holes >> k & 1}
@@ -126,7 +130,7 @@ PLAIN = [
     '{ "ph" : "X" , "name" : "a" , "ts" : 1.5 , "dur":0}',
     '{"ph":"B","name":"\\"q\\\\","cat":"","pid":-7,"tid":"main \\u00e9","ts":-0.0005}',
     '{"ts":1689180448563241.123,"dur":0.0015,"tts":12.34567,"tdur":99999999.9995}',
-    '{"ts":9223372036854774.999,"id":9223372036854775807,"pid":-9223372036854775808}',
+    '{"ts":4611686018427386.999,"id":9223372036854775807,"pid":-9223372036854775808}',
     '{"ph":"f","bp":"e","s":"t","id":"0x1f","ts":7}',
     '{"args":{"stream": 7,"x":[1,"stream",{}],"device":8}}',
     '{"args":{"stream": 7 , "Ev Idx":\n -12\n,"x":[1,"stream:",[]],"device":8,"Addr":1.5}}',
@@ -140,14 +144,15 @@ PLAIN = [
 ]
 NOT_PLAIN = [
     '{"ts":1e3}', '{"ts":"1"}', '{"ts":01}', '{"ts":1.}', '{"ts":.5}', '{"ts":+1}', '{"ts":null}',
-    '{"ts":9223372036854775.9}', '{"ts":1,"ts":1}', '{"pid":1.0}', '{"pid":-0}', '{"pid":007}',
+    '{"ts":4611686018427387}',
+    '{"a":0' + ',"b":0' * 16 + "}", '{"ts":1,"ts":1}', '{"pid":1.0}', '{"pid":-0}', '{"pid":007}',
     '{"pid":9223372036854775808}', '{"pid":null}', '{"name":null}', '{"name":{"a":1}}',
     '{"ph":""}', '{"ph":"XX"}', '{"ph":"\\n"}', '{"ph":1}', '{"args":null}', '{"args":"{}"}',
     '{"args":[1]}', '{"args":{"stream":1,"stream":2}}', '{"\\u0074s":1}', '{"k\\n":1}',
     '{"ph":"X",}', '{"ph":"X";"ts":1}', '{"ph":"X" "ts":1}', '{,"ph":"X"}', '{"ph"}', '{"ph":}',
     '{"args":{"a":1,}}', '{"args":{"a" 1}}', '{"args":{"stream":7 8}}', '{"name":"a\nb"}',
     '{"name":"a\x01b"}', '{"args":{"a":"\x1f"}}', '{"args":{"a":{"b":"\t"}}}', '{"x":"\r"}',
-    '{"args":{"stream": \x01A}}', '{\x01"ph":"X"}', '{"ts":1\x0b}', '{"ph":"é"}',
+    '{"args":{"stream": \x01C}}', '{\x01"ph":"X"}', '{"ts":1\x0b}', '{"ph":"é"}',
 ]  # fmt: skip
 
 

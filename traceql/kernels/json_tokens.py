@@ -38,7 +38,7 @@ _SPACE, _ZERO, _MINUS, _PLUS, _POINT = (np.uint8(ord(c)) for c in " 0-+.")
 _TAB, _LINE, _RETURN = np.uint8(9), np.uint8(10), np.uint8(13)
 _POWERS = np.array([10**k for k in range(9)], np.uint64)
 _LARGEST = np.uint64(2**63 - 1)
-_MOST_MICROSECONDS = np.uint64(2**63 // 1000 - 1)
+_MOST_MICROSECONDS = np.uint64(2**62 // 1000 - 1)
 
 
 @inlined
@@ -212,7 +212,8 @@ def nanoseconds(address: int) -> tuple[int, int, bool]:
 
     Returns:
         The ns; the address after the literal; whether it is a plain decimal whose ns
-        fit int64. What follows is for the caller to judge.
+        are below 2^62, so that a start and a length add up. What follows is for the caller to
+        judge.
     """
     negative = load8(address) == _MINUS
     first = address + 1 if negative else address

@@ -3,7 +3,7 @@
 What is not plain (`ODD`) is only marked; a slower reader gets its byte range. Plain means:
 an object whose keys are unescaped and, where known, not repeated; times are decimals without
 exponent; pid, tid and id are canonical integers or strings; name and cat are strings; ph, bp
-and s are strings of one byte; args is an object.
+and s are strings of one ASCII character; args is an object; there are at most 16 members.
 
 The texts that were interned are delimited, not validated. An event is right only if its
 texts are: `Dictionary` texts are few, so the caller validates each once (as JSON and UTF-8)
@@ -66,11 +66,12 @@ from traceql.kernels.scan_columns import (
     Memory,
     Tables,
 )
-from traceql.kernels.vector import bits_below, copy_bytes, first_bit, load8, load64, store8
+from traceql.kernels.vector import ZERO, bits_below, copy_bytes, first_bit, load8, load64, store8
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_MOST_MEMBERS = 16
 _K_TS, _K_DUR, _K_TTS, _K_TDUR = word(b"ts"), word(b"dur"), word(b"tts"), word(b"tdur")
 _K_PID, _K_TID, _K_ID, _K_NAME = word(b"pid"), word(b"tid"), word(b"id"), word(b"name")
 _K_CAT, _K_PH, _K_BP, _K_S, _K_ARGS = (word(k) for k in (b"cat", b"ph", b"bp", b"s", b"args"))
@@ -180,6 +181,8 @@ def _event(
 ) -> int:
     """Read the event at `address` into `row`; tell what became of it."""
     present = 0
+    members = 0
+    order = ZERO
     gathered = 0
     out.ids[NAME_ID, row] = -1
     out.ids[CATEGORY_ID, row] = -1
@@ -193,6 +196,7 @@ def _event(
     if load8(place) == CLOSE:
         place += 1
         out.present[row] = 0
+        out.order[row] = ZERO
         return PLAIN if place == end else ODD
     while True:
         if load8(place) != QUOTE:
@@ -241,9 +245,11 @@ def _event(
                     return ODD
                 out.marks[field - PHASE, row] = mark
                 place += 3
-        if place >= end:
+        if place >= end or members == _MOST_MEMBERS:
             return ODD
         present |= 1 << field
+        order |= np.uint64(field + 1) << np.uint64(4 * members)
+        members += 1
         place = skip_space(place)
         byte = load8(place)
         if byte == CLOSE:
@@ -260,6 +266,7 @@ def _event(
             return FULL_EXTRAS
         out.ids[EXTRA_ID, row] = number
     out.present[row] = present
+    out.order[row] = order
     return PLAIN
 
 

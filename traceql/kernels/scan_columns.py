@@ -31,6 +31,8 @@ class Columns(NamedTuple):
         ids: int32 [4, n], numbers in the dictionaries, -1 if absent.
         marks: uint8 [3, n], the one byte of ph, bp, s; 0 if absent.
         present: int32 [n], bit f is on where field f is there.
+        order: uint64 [n], the fields as the source has them, 4 bits each from the lowest:
+            field + 1, then zeros; EXTRA stands for every member without a column.
         holes: int32 [n], bit k is on where lifted[k] has a value.
         odd: uint8 [n], 1 where nothing else holds.
     """
@@ -40,6 +42,7 @@ class Columns(NamedTuple):
     ids: NDArray[np.int32]
     marks: NDArray[np.uint8]
     present: NDArray[np.int32]
+    order: NDArray[np.uint64]
     holes: NDArray[np.int32]
     odd: NDArray[np.uint8]
 

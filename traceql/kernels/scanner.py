@@ -156,6 +156,7 @@ def _columns(count: int, lifted: int) -> Columns:
         ids=np.full((4, count), -1, np.int32),
         marks=np.zeros((3, count), np.uint8),
         present=np.zeros(count, np.int32),
+        order=np.zeros(count, np.uint64),
         holes=np.zeros(count, np.int32),
         odd=np.zeros(count, np.uint8),
     )
