@@ -46,6 +46,7 @@ from traceql.kernels.vector import (
 HOLE = np.uint8(1)
 _LETTER_A = 65
 _MAX_LIFTED = 16
+_GUESSES = 1 << 16
 
 
 def word(key: bytes) -> np.uint64:
@@ -207,6 +208,17 @@ def _lift(
 
 
 @inlined
+def _remember(
+    number: int, by_both: int, by_name: int, memory: Memory, out: Columns, row: int
+) -> None:
+    """Give the event its template, and guess the same after the same next time."""
+    memory.guesses[by_both] = number + 1
+    memory.guesses[by_name] = number + 1
+    memory.previous[0] = number
+    out.ids[ARGS_ID, row] = number
+
+
+@inlined
 def args(
     address: int,
     end: int,
@@ -218,16 +230,19 @@ def args(
     row: int,
 ) -> tuple[int, int]:
     """Read the args object at `address`; the address after it, and what became of it."""
+    guesses = memory.guesses
     mixed = np.uint64(name + 1) * np.uint64(0x9E3779B97F4A7C15)
+    by_name = _GUESSES + signed(mixed >> np.uint64(48))
     mixed ^= np.uint64(memory.previous[0] + 1) * np.uint64(0x9FB21C651E98DF25)
-    guess = signed((mixed * np.uint64(0xFF51AFD7ED558CCD)) >> np.uint64(48))
-    number: int = memory.guesses[guess] - 1
-    if number >= 0:
-        after = _follow(address, number, table, out, row)
-        if after != 0:
-            out.ids[ARGS_ID, row] = number
-            memory.previous[0] = number
-            return after, PLAIN
+    by_both = signed((mixed * np.uint64(0xFF51AFD7ED558CCD)) >> np.uint64(48))
+    number: int = guesses[by_both] - 1
+    after = _follow(address, number, table, out, row) if number >= 0 else 0
+    if after == 0 and guesses[by_name] != guesses[by_both]:
+        number = guesses[by_name] - 1
+        after = _follow(address, number, table, out, row) if number >= 0 else 0
+    if after != 0:
+        _remember(number, by_both, by_name, memory, out, row)
+        return after, PLAIN
     stop, braces = container_end(address, end, OPEN, CLOSE)
     if stop == 0:
         return 0, ODD
@@ -243,8 +258,6 @@ def args(
     if number == FULL:
         return 0, FULL_ARGS
     table.notes[number] = holes
-    memory.guesses[guess] = number + 1
-    memory.previous[0] = number
-    out.ids[ARGS_ID, row] = number
     out.holes[row] = holes
+    _remember(number, by_both, by_name, memory, out, row)
     return stop, PLAIN

@@ -76,7 +76,8 @@ class Memory(NamedTuple):
 
     Attributes:
         template: uint8, longer than any event by 128. extra: the same.
-        guesses: int32 [2^16], 1 + the args template that came after (name, template before).
+        guesses: int32 [2^17], 1 + the args template that came last: first half by hash of
+            (name, template of the event before), second half by hash of the name alone.
         previous: int64 [1], args template of the event before.
     """
 

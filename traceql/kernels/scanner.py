@@ -142,7 +142,7 @@ def _memory(longest: int) -> Memory:
     return Memory(
         template=np.zeros(longest, np.uint8),
         extra=np.zeros(longest, np.uint8),
-        guesses=np.zeros(1 << 16, np.int32),
+        guesses=np.zeros(1 << 17, np.int32),
         previous=np.full(1, -1, np.int64),
     )
 
