@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from traceql.kernels.split import Splitter
 
+HOSTILE = np.frombuffer(b'"}{\\,[]', np.uint8)
+"""What stands in the padding must not matter."""
+
 
 def split_in_blocks(data: bytes, cuts: list[int], capacity: int = 1000):
     """Feed a stream block by block as a reader does: the tail moves to the front."""
@@ -18,7 +21,7 @@ def split_in_blocks(data: bytes, cuts: list[int], capacity: int = 1000):
     bounds = [0, *sorted(cuts), len(data)]
     for a, b in pairwise(bounds):
         block = kept + data[a:b]
-        buffer = np.full(len(block) + 64, ord("}"), np.uint8)  # hostile padding
+        buffer = np.resize(HOSTILE, len(block) + 64)
         buffer[: len(block)] = np.frombuffer(block, np.uint8)
         start, end = len(kept), len(block)
         while True:
