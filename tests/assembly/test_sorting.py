@@ -103,7 +103,7 @@ def test_a_full_disk_is_a_clear_error(tmp_path, monkeypatch):
 def test_numbers_follow_time_then_place(tmp_path_factory, rows):
     numbering = Numbering("n", Memory(1 << 20), tmp_path_factory.mktemp("n"))
     numbering.add(
-        pa.array([t for t, _ in rows], pa.int64()), pa.array([p for _, p in rows], pa.int64())
+        np.array([t for t, _ in rows], np.int64), np.array([p for _, p in rows], np.int64)
     )
     numbering.finish()
     places = [p for _, p in sorted(rows)]

@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from traceql.assembly import order
 from traceql.assembly.diagnose import Diagnostics
-from traceql.assembly.encode import EDGE, SLICE, Texts, encode_edges, encode_spans
+from traceql.assembly.encode import EDGE, Texts, encode_edges, encode_spans
 from traceql.assembly.flow import Flows
 from traceql.assembly.link import Links
-from traceql.assembly.nest import STORED, Nest, nesting_order, stored_order
+from traceql.assembly.nest import STORED, Nest, Slices, stored_order
 from traceql.assembly.number import Numbering
-from traceql.assembly.order import Memory, Sorter, by
+from traceql.assembly.order import Memory, Sorter, by, ints
 from traceql.assembly.pair import Paired
 from traceql.assembly.settled import SETTLED, Settled, Tracks
 from traceql.assembly.sketch import Sketch
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _SHARE = 2
 """Sorting and merging work on copies, so sorters hold a part of the memory allowed."""
+_MOST_HELD_BYTES = 96 << 20
+"""More than this is better on disk: a run is written and merged about as fast as memory is used."""
 
 
 def assemble(chunks: Iterable[Chunk], *, scratch: Path, memory_limit_bytes: int) -> Iterator[Chunk]:
@@ -51,7 +53,7 @@ def assemble(chunks: Iterable[Chunk], *, scratch: Path, memory_limit_bytes: int)
         ValueError: a chunk is of a table that assembly does not take, or breaks its schema.
         StoreFull: there is no room left in `scratch`.
     """
-    assembly = _Assembly(scratch, Memory(memory_limit_bytes // _SHARE))
+    assembly = _Assembly(scratch, Memory(min(memory_limit_bytes // _SHARE, _MOST_HELD_BYTES)))
     for chunk in chunks:
         assembly.add(chunk)
     for table, rows in assembly.finish():
@@ -64,7 +66,7 @@ class _Assembly:
         self._memory, self._scratch = memory, scratch
         self._texts = Texts(scratch)
         self._diagnostics = Diagnostics()
-        self._slices = Sorter("slice", SLICE, nesting_order, memory, scratch)
+        self._slices = Slices(memory, scratch)
         self._edges = Sorter("edge", EDGE, by("track_id", "ts", "ordinal"), memory, scratch)
         self._numbers = Numbering("slice", memory, scratch)
         self._flows = Flows(memory, scratch, self._diagnostics)
@@ -108,7 +110,7 @@ class _Assembly:
 
     def _add_slices(self, rows: pa.RecordBatch) -> None:
         self._slices.add(rows)
-        self._numbers.add(rows["ts"], rows["ordinal"])
+        self._numbers.add(ints(rows["ts"]), ints(rows["ordinal"]))
 
     def finish(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Give the finished rows, table by table."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import xxhash
 
-from traceql.assembly.order import Memory, Sorter, by, concat, ints
+from traceql.assembly.columns import Labels, Values, array_of, text_array, texts_of, where
+from traceql.assembly.order import Memory, ints
+from traceql.assembly.rows import Rows, RowSorter
 from traceql.kernels.bind import Binding
+from traceql.kernels.decorator import as_input
+from traceql.kernels.packed import hash_texts
 from traceql.model import tables
 
 if TYPE_CHECKING:
@@ -22,36 +25,16 @@ if TYPE_CHECKING:
     from traceql.assembly.number import Numbering
 
     Int64 = NDArray[np.int64]
+    Bool = NDArray[np.bool_]
 
+_LABELS = ("name", "category")
+_NO_ARGS = "no_args"
+_TEXTS = (*_LABELS, _NO_ARGS)
+"""What rows carry beside their text of args: numbers of labels, and 1 where there are no args."""
 _STEPS = ("start", "step", "end")
 _START, _STEP, _END = range(3)
 _BINDINGS = ("next", "enclosing", "own")
 _NEXT, _, _OWN = range(3)
-_TEXTS = ("name", "category", "args")
-_POINT = pa.schema(
-    [
-        ("ordinal", pa.int64()),
-        ("ts", pa.int64()),
-        ("track_id", pa.int32()),
-        ("key_high", pa.int64()),
-        ("key_low", pa.int64()),
-        ("step", pa.int32()),
-        ("binding", pa.int32()),
-        ("slice_id", pa.int64()),
-        *((name, pa.string()) for name in _TEXTS),
-    ]
-)
-_ARROW = pa.schema(
-    [
-        ("ts", pa.int64()),
-        ("ordinal", pa.int64()),
-        ("key_high", pa.int64()),
-        ("key_low", pa.int64()),
-        ("slice_out", pa.int32()),
-        ("slice_in", pa.int32()),
-        *((name, pa.string()) for name in _TEXTS),
-    ]
-)
 _STORED = tables.table("flow").stored_schema
 
 UNBOUND = -1
@@ -70,38 +53,27 @@ class Flows:
 
     def __init__(self, memory: Memory, scratch: Path, diagnostics: Diagnostics) -> None:
         self._diagnostics = diagnostics
-        self._points = Sorter(
-            "flow-point",
-            _POINT,
-            by("track_id", "ts", "binding", "ordinal", "key_high", "key_low"),
-            memory,
-            scratch,
-        )
-        self._bound = Sorter(
-            "flow-bound",
-            _POINT,
-            by("key_high", "key_low", "ts", "step", "ordinal"),
-            memory,
-            scratch,
-        )
-        self._arrows = Sorter(
-            "flow-arrow", _ARROW, by("ts", "ordinal", "key_high", "key_low"), memory, scratch
-        )
+        self._labels = {name: Labels() for name in _LABELS}
+        # Keys: track, ts, binding, ordinal, flow key; flow key, ts, step, ordinal; ts, ordinal,
+        # flow key. A flow key is two numbers.
+        self._points = RowSorter("flow-point", 6, ("step", *_TEXTS), memory, scratch)
+        self._bound = RowSorter("flow-bound", 5, ("slice", *_TEXTS), memory, scratch)
+        ends = ("slice_out", "slice_in")
+        self._arrows = RowSorter("flow-arrow", 4, (*ends, *_TEXTS), memory, scratch)
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Take rows of staging `flow_point`."""
-        high, low = _hashes(rows["key"])
-        columns = {
-            **{name: rows[name] for name in ("ordinal", "ts", "track_id", *_TEXTS)},
-            "key_high": high,
-            "key_low": low,
-            "step": pc.index_in(rows["step"], pa.array(_STEPS)),
-            "binding": pc.index_in(rows["binding"], pa.array(_BINDINGS)),
-            "slice_id": pa.nulls(rows.num_rows, pa.int64()),
-        }
-        self._points.add(
-            pa.RecordBatch.from_arrays([columns[name] for name in _POINT.names], schema=_POINT)
-        )
+        step = ints(pc.index_in(rows["step"], pa.array(_STEPS)))
+        binding = ints(pc.index_in(rows["binding"], pa.array(_BINDINGS)))
+        keys = [ints(rows[name]) for name in ("track_id", "ts")]
+        keys += [binding, ints(rows["ordinal"]), *_hashes(rows["key"])]
+        columns = {"step": Values(step, None)}
+        for name, labels in self._labels.items():
+            found = labels.encode(rows[name])
+            if found is not None:
+                columns[name] = found
+        columns |= _no_args(rows["args"])
+        self._points.add(keys, columns, texts_of(rows["args"]))
 
     def binder(self, numbers: Numbering) -> Binder | None:
         """Give what binds the points as it listens to all slices; None if there are no points."""
@@ -114,47 +86,123 @@ class Flows:
         self._bound.clear()
         at = 0
         for arrows in self._arrows.sorted():
-            ids = pa.array(np.arange(at, at + arrows.num_rows), pa.int32())
-            columns = {**{name: arrows[name] for name in arrows.schema.names}, "id": ids}
-            yield pa.RecordBatch.from_arrays(
-                [columns[name] for name in _STORED.names], schema=_STORED
-            )
-            at += arrows.num_rows
+            columns, count = arrows.columns(), len(arrows.starts)
+            ids = np.arange(at, at + count)
+            arrays = {
+                "id": array_of(Values(ids, None), pa.int32(), count),
+                "args": _args(arrows, columns),
+            }
+            for name in ("slice_out", "slice_in"):
+                arrays[name] = array_of(columns[name], pa.int32(), count)
+            for name, labels in self._labels.items():
+                arrays[name] = labels.decode(columns.get(name), count)
+            yield pa.RecordBatch.from_arrays([arrays[f.name] for f in _STORED], schema=_STORED)
+            at += count
         self._arrows.clear()
 
     def _connect(self) -> None:
-        carried: pa.RecordBatch | None = None
+        carried: _Points | None = None
         was_open = False
-        for batch in self._bound.sorted():
-            whole = batch if carried is None else concat([carried, batch], _POINT)
+        for rows in self._bound.sorted():
+            points = _Points.read(rows) if carried is None else carried.and_then(_Points.read(rows))
             fresh = 0 if carried is None else 1
-            step = ints(whole["step"])
-            first = _key_starts(whole)
-            opens = _open_after(step, first, was_open=was_open)
-            open_before = np.zeros(len(step), np.bool_)
+            first = points.key_starts()
+            opens = _open_after(points.step, first, was_open=was_open)
+            open_before = np.zeros(len(opens), np.bool_)
             open_before[1:] = opens[:-1] & ~first[1:]
-            seen = np.arange(len(step)) >= fresh
-            unbound = ints(whole["slice_id"]) == UNBOUND
-            for code, rows in (
+            seen = np.arange(len(opens)) >= fresh
+            unbound = points.slice == UNBOUND
+            for code, found in (
                 ("flow_no_enclosing_slice", unbound),
-                ("flow_duplicate_id", (step == _START) & open_before),
-                ("flow_step_without_start", (step == _STEP) & ~open_before),
-                ("flow_end_without_start", (step == _END) & ~open_before),
+                ("flow_duplicate_id", (points.step == _START) & open_before),
+                ("flow_step_without_start", (points.step == _STEP) & ~open_before),
+                ("flow_end_without_start", (points.step == _END) & ~open_before),
             ):
-                self._diagnostics.count(code, int((rows & seen).sum()))
-            arrives = open_before & (step != _START)
+                self._diagnostics.count(code, int((found & seen).sum()))
+            arrives = open_before & (points.step != _START)
             arrives[1:] &= ~unbound[1:] & ~unbound[:-1]
-            self._arrows.add(_arrow_rows(whole, np.flatnonzero(arrives)))
-            carried, was_open = whole.slice(whole.num_rows - 1), bool(opens[-1])
+            self._add_arrows(points, np.flatnonzero(arrives))
+            carried, was_open = points.last(), bool(opens[-1])
+
+    def _add_arrows(self, points: _Points, to: Int64) -> None:
+        high, low, ts, _, ordinal = points.keys[:, to]
+        out = to - 1
+        columns = {
+            "slice_out": Values(points.slice[out], None),
+            "slice_in": Values(points.slice[to], None),
+        }
+        for name, values in points.labels.items():
+            found = np.where(values[out] >= 0, values[out], values[to])
+            columns[name] = where(found, found >= 0)
+        chosen = np.where(points.has_args[out], out, to)
+        args = points.args.take(pa.array(chosen))
+        self._arrows.add((ts, ordinal, high, low), columns | _no_args(args), texts_of(args))
+
+
+class _Points(NamedTuple):
+    """Bound points in order of key and time."""
+
+    keys: Int64
+    slice: Int64
+    labels: dict[str, Int64]
+    args: pa.Array
+
+    @classmethod
+    def read(cls, rows: Rows) -> _Points:
+        columns, count = rows.columns(), len(rows.starts)
+        none = Values(np.full(count, -1), None)
+        labels = {name: columns.get(name, none).filled(-1) for name in _LABELS}
+        return cls(rows.keys(), columns["slice"].values, labels, _args(rows, columns))
+
+    @property
+    def step(self) -> Int64:
+        step: Int64 = self.keys[3]
+        return step
+
+    @property
+    def has_args(self) -> Bool:
+        return np.asarray(self.args.is_valid())
+
+    def key_starts(self) -> Bool:
+        """Say for each point whether it is the first of its key."""
+        starts = np.ones(self.keys.shape[1], np.bool_)
+        starts[1:] = (self.keys[:2, 1:] != self.keys[:2, :-1]).any(axis=0)
+        return starts
+
+    def last(self) -> _Points:
+        labels = {name: values[-1:] for name, values in self.labels.items()}
+        return _Points(
+            self.keys[:, -1:], self.slice[-1:], labels, self.args.slice(len(self.args) - 1)
+        )
+
+    def and_then(self, more: _Points) -> _Points:
+        return _Points(
+            np.concatenate([self.keys, more.keys], axis=1),
+            np.concatenate([self.slice, more.slice]),
+            {n: np.concatenate([self.labels[n], more.labels[n]]) for n in self.labels},
+            pa.concat_arrays([self.args, more.args]),
+        )
+
+
+def _no_args(args: pa.Array) -> dict[str, Values]:
+    if not args.null_count:
+        return {}
+    return {_NO_ARGS: where(np.ones(len(args), np.int64), np.asarray(args.is_null()))}
+
+
+def _args(rows: Rows, columns: dict[str, Values]) -> pa.Array:
+    missing = columns.get(_NO_ARGS)
+    has = np.ones(len(rows.starts), np.bool_) if missing is None else ~missing.has
+    return text_array(rows.texts(), has)
 
 
 class Binder:
     """Binds flow points while all slices go by in nesting order."""
 
-    def __init__(self, points: Sorter, bound: Sorter, numbers: Numbering) -> None:
+    def __init__(self, points: RowSorter, bound: RowSorter, numbers: Numbering) -> None:
         self._binding, self._numbers, self._bound = Binding(), numbers, bound
         self._points = points.sorted()
-        self._waiting: pa.RecordBatch | None = None
+        self._waiting: Rows | None = None
         self._next_points()
 
     def slices(self, track: Int64, ts: Int64, end: Int64, ids: Int64) -> None:
@@ -171,39 +219,31 @@ class Binder:
     def _next_points(self) -> None:
         self._waiting = next(self._points, None)
         if self._waiting is not None:
-            is_next = ints(self._waiting["binding"]) == _NEXT
-            self._binding.points(
-                ints(self._waiting["track_id"]), ints(self._waiting["ts"]), is_next
-            )
+            track, ts, binding, *_ = self._waiting.keys()
+            self._binding.points(track, ts, binding == _NEXT)
 
     def _bind(self) -> None:
         while self._waiting is not None:
             found = self._binding.bound()
             if found is None:
                 return
-            own = ints(self._waiting["binding"]) == _OWN
-            found[own] = self._numbers.of(ints(self._waiting["ordinal"])[own])
-            place = _POINT.get_field_index("slice_id")
-            self._bound.add(self._waiting.set_column(place, _POINT.field(place), pa.array(found)))
+            _, ts, binding, ordinal, high, low = self._waiting.keys()
+            own = binding == _OWN
+            found[own] = self._numbers.of(ordinal[own])
+            columns = self._waiting.columns()
+            step = columns.pop("step").values
+            columns["slice"] = Values(found, None)
+            keys = (high, low, ts, step, ordinal)
+            self._bound.add(keys, columns, self._waiting.texts())
             self._next_points()
 
 
-def _hashes(keys: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Hash keys to two int64 columns; looped over are the distinct keys of a batch."""
-    encoded = keys if isinstance(keys, pa.DictionaryArray) else keys.dictionary_encode()
-    digests = b"".join(
-        xxhash.xxh3_128_digest(key.encode()) for key in encoded.dictionary.to_pylist()
-    )
-    halves = np.frombuffer(digests, ">i8").astype(np.int64).reshape(-1, 2)
-    high, low = (pa.array(halves[:, half].copy()).take(encoded.indices) for half in range(2))
+def _hashes(keys: pa.Array) -> tuple[Int64, Int64]:
+    """Hash keys to 128 bits, so that millions of them need no dictionary."""
+    texts = texts_of(keys)
+    high, low = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
+    hash_texts(as_input(texts.text, np.uint8), as_input(texts.ends, np.int32), high, low)
     return high, low
-
-
-def _key_starts(rows: pa.RecordBatch) -> NDArray[np.bool_]:
-    high, low = ints(rows["key_high"]), ints(rows["key_low"])
-    starts = np.ones(len(high), np.bool_)
-    starts[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-    return starts
 
 
 def _open_after(step: Int64, first: NDArray[np.bool_], *, was_open: bool) -> NDArray[np.bool_]:
@@ -218,13 +258,3 @@ def _open_after(step: Int64, first: NDArray[np.bool_], *, was_open: bool) -> NDA
     last = np.maximum.accumulate(np.where(settles, np.arange(len(step)), 0))
     after: NDArray[np.bool_] = answer[last]
     return after
-
-
-def _arrow_rows(points: pa.RecordBatch, arrivals: Int64) -> pa.RecordBatch:
-    to, out = points.take(pa.array(arrivals)), points.take(pa.array(arrivals - 1))
-    columns = {name: to[name] for name in ("ts", "ordinal", "key_high", "key_low")}
-    columns |= {"slice_out": out["slice_id"], "slice_in": to["slice_id"]}
-    columns |= {name: pc.coalesce(out[name], to[name]) for name in _TEXTS}
-    return pa.RecordBatch.from_arrays(
-        [columns[field.name].cast(field.type) for field in _ARROW], schema=_ARROW
-    )

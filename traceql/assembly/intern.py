@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 NO_TEXT = -1
 _INDEX_BITS = 27
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
+_COLUMN_BITS = 3
+_PROVISIONAL_MASK = (1 << (_INDEX_BITS + 1 + _COLUMN_BITS)) - 1
 """A provisional id is column (3 bits), on disk or not (1 bit), index: 134 M texts a column."""
 _SPILL_SCHEMA = pa.schema([("text", pa.string())])
 
@@ -157,17 +159,24 @@ class Dictionary:
         if provisional.null_count == len(provisional):
             return provisional
         valid = provisional.is_valid().to_numpy(zero_copy_only=False)
-        ids = provisional.fill_null(0).to_numpy().astype(np.int64)
-        found = np.zeros(len(ids), np.int64)
-        for number, (remembered, spilled) in enumerate(self._starts):
-            mine = valid & (ids >> (_INDEX_BITS + 1) == number)
-            if mine.any():
-                index = ids[mine] & _INDEX_MASK
-                on_disk = ids[mine] >> _INDEX_BITS & 1 == 1
-                places = np.where(on_disk, 0, remembered + index)
-                known = self._remap[places] if len(self._remap) else 0
-                found[mine] = np.where(on_disk, spilled + index, known)
-        return pa.array(found.astype(np.int32), mask=~valid)
+        ids = provisional.fill_null(0).to_numpy()
+        return pa.array(self.final_numbers(ids).astype(np.int32), mask=~valid)
+
+    def final_numbers(self, provisional: NDArray[np.signedinteger]) -> Int64:
+        """Turn provisional ids into final ones; what is no id becomes any number."""
+        ids: Int64 = provisional.astype(np.int64, copy=False) & _PROVISIONAL_MASK
+        number, index = ids >> (_INDEX_BITS + 1), ids & _INDEX_MASK
+        starts = np.zeros((1 << _COLUMN_BITS, 2), np.int64)
+        starts[: len(self._starts)] = self._starts
+        remembered, spilled = starts[number].T
+        on_disk: Int64 = spilled + index
+        if not len(self._remap):
+            return on_disk
+        known = self._remap.take(remembered + index, mode="clip").astype(np.int64)
+        if not any(column.spilled for column in self._columns):
+            return known
+        found: Int64 = np.where(ids >> _INDEX_BITS & 1 == 1, on_disk, known)
+        return found
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Give (id, text) in order of id; ids are int32."""

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from traceql.assembly.encode import LIFTED_COLUMNS, Texts, fill
-from traceql.assembly.order import ints
+from traceql.assembly.columns import Values, array_of, values_of, where
+from traceql.assembly.encode import LIFTED_COLUMNS, SLICE, Texts
+from traceql.assembly.order import Memory, ints
+from traceql.assembly.rows import Rows, RowSorter
 from traceql.kernels.nest import Nested, Nesting
 from traceql.model import tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from traceql.assembly.intern import Dictionary
     from traceql.assembly.number import Numbering
-    from traceql.assembly.order import Sorter
 
     Int64 = NDArray[np.int64]
 
-_KEY_COLUMNS = ("ordinal", "ts", "track_id", "dur")
+_KEY_COLUMNS = ("track_id", "ts", "dur", "ordinal")
+_COLUMNS = tuple(name for name in SLICE.names if name not in _KEY_COLUMNS)
+_CARRIED = ("correlation_id", "thread_ts", "thread_dur", *LIFTED_COLUMNS)
 _SMALLEST = np.iinfo(np.int64).min
 _LANE_BITS = 32
 
@@ -46,22 +51,44 @@ class Listener(Protocol):
         ...
 
 
-def nesting_order(rows: pa.RecordBatch) -> list[Int64]:
-    """Keys of the order in which slices nest: longer first, what never closes is the longest."""
-    dur = ints(rows["dur"])
-    longest_first = np.where(dur < 0, _SMALLEST, -dur)
-    return [ints(rows["track_id"]), ints(rows["ts"]), longest_first, ints(rows["ordinal"])]
+class Slices:
+    """Slices in the order in which they nest: longer first, what never closes is the longest."""
+
+    def __init__(self, memory: Memory, scratch: Path) -> None:
+        self._sorter = RowSorter("slice", len(_KEY_COLUMNS), _COLUMNS, memory, scratch)
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        """Take SLICE rows."""
+        track, ts, dur, ordinal = (ints(rows[name]) for name in _KEY_COLUMNS)
+        columns = {name: found for name in _COLUMNS if (found := values_of(rows[name]))}
+        self._sorter.add((track, ts, _longest_first(dur), ordinal), columns)
+
+    def sorted(self) -> Iterator[Rows]:
+        """Give all slices; their keys are track, time, a length to be read by `_dur`, ordinal."""
+        return self._sorter.sorted()
+
+    def clear(self) -> None:
+        """Forget them."""
+        self._sorter.clear()
+
+
+def _longest_first(dur: Int64) -> Int64:
+    return np.where(dur < 0, _SMALLEST, -dur)
+
+
+def _dur(longest_first: Int64) -> Int64:
+    return np.where(longest_first == _SMALLEST, -1, -longest_first)
 
 
 class Nest:
     """Slices with their place among others.
 
-    Slices come sorted by `nesting_order` and are read twice. The first time finds which tracks
+    Slices are read twice. The first time finds which tracks
     overflow and the self times of slices that close in a later batch than they begin; the second
     gives the rows, each complete.
     """
 
-    def __init__(self, slices: Sorter, numbers: Numbering, listener: Listener | None) -> None:
+    def __init__(self, slices: Slices, numbers: Numbering, listener: Listener | None) -> None:
         self._slices, self._numbers = slices, numbers
         self.overlapping = 0
         """Slices on overflow tracks."""
@@ -70,8 +97,10 @@ class Nest:
         lanes: list[Int64] = []
         self._last_track = -1
         nesting = Nesting()
-        for rows in slices.sorted(_KEY_COLUMNS):
-            track, ids, nested = self._feed(nesting, rows)
+        for rows in slices.sorted():
+            track, ts, longest_first, ordinal = rows.keys()
+            ids = numbers.of(ordinal)
+            nested = nesting.feed(track, ts, _dur(longest_first), ids)
             late.append(nested.late_row)
             late_self.append(nested.late_self_dur)
             over = nested.lane > 0
@@ -80,17 +109,12 @@ class Nest:
                 lanes.append(np.unique(_lane_key(track[over], nested.lane[over])))
             self._last_track = max(self._last_track, int(track[-1]))
             if listener is not None:
-                listener.slices(track, ints(rows["ts"]), nested.end, ids)
+                listener.slices(track, ts, nested.end, ids)
         row, own = nesting.finish()
         self._late, self._late_self = _sorted_pair([*late, row], [*late_self, own])
         # Tracks come one after the other and lanes open one by one: order of need is key order.
         self._lane_keys = np.unique(np.concatenate([np.empty(0, np.int64), *lanes]))
         self._first_overflow = 0
-
-    def _feed(self, nesting: Nesting, rows: pa.RecordBatch) -> tuple[Int64, Int64, Nested]:
-        track = ints(rows["track_id"])
-        ids = self._numbers.of(ints(rows["ordinal"]))
-        return track, ids, nesting.feed(track, ints(rows["ts"]), ints(rows["dur"]), ids)
 
     def overflow_tracks(self, tracks: int) -> list[Overflow]:
         """Number the overflow tracks, after the `tracks` ids that the importer gave.
@@ -111,17 +135,18 @@ class Nest:
         """
         nesting, row = Nesting(), 0
         for rows in self._slices.sorted():
-            track, ids, nested = self._feed(nesting, rows)
-            first, last = np.searchsorted(self._late, [row, row + rows.num_rows])
+            track, ts, longest_first, ordinal = rows.keys()
+            ids, dur = self._numbers.of(ordinal), _dur(longest_first)
+            nested = nesting.feed(track, ts, dur, ids)
+            first, last = np.searchsorted(self._late, [row, row + len(ts)])
             own = nested.self_dur
             own[self._late[first:last] - row] = self._late_self[first:last]
-            row += rows.num_rows
+            row += len(ts)
             over = nested.lane > 0
             if over.any():
                 keys = _lane_key(track[over], nested.lane[over])
-                track = track.copy()
                 track[over] = self._first_overflow + np.searchsorted(self._lane_keys, keys)
-            finished = _finished(rows, track, ids, nested, texts)
+            finished = _finished(rows, (ts, dur, track, ids), nested, texts)
             if not over.any():
                 yield finished, None
             else:
@@ -137,23 +162,31 @@ def stored_order(rows: pa.RecordBatch) -> list[Int64]:
 
 
 def _finished(
-    rows: pa.RecordBatch, track: Int64, ids: Int64, nested: Nested, texts: Texts
+    rows: Rows, known: tuple[Int64, Int64, Int64, Int64], nested: Nested, texts: Texts
 ) -> pa.RecordBatch:
-    own = nested.self_dur
-    columns = {
-        "id": pa.array(ids),
-        "track_id": pa.array(track),
-        "depth": pa.array(nested.depth),
-        "parent_id": pa.array(nested.parent, mask=nested.parent < 0),
-        "self_dur": pa.array(own, mask=ints(rows["dur"]) < 0),
+    ts, dur, track, ids = known
+    there = rows.columns()
+    columns: dict[str, Values | None] = {
+        "id": Values(ids, None),
+        "ts": Values(ts, None),
+        "dur": Values(dur, None),
+        "track_id": Values(track, None),
+        "depth": Values(nested.depth.astype(np.int64), None),
+        "parent_id": where(nested.parent, nested.parent >= 0),
+        "self_dur": where(nested.self_dur, dur >= 0),
+        "name_id": _final(texts.names, there.get("name_id")),
+        "category_id": _final(texts.categories, there.get("category_id")),
     }
-    for name in ("ts", "dur", "correlation_id", "thread_ts", "thread_dur", *LIFTED_COLUMNS):
-        columns[name] = rows[name]
-    columns["name_id"] = texts.names.final(rows["name_id"])
-    columns["category_id"] = texts.categories.final(rows["category_id"])
+    for name in _CARRIED:
+        columns[name] = there.get(name)
     for name in ("args_id", "end_args_id", "extra_id", "end_extra_id"):
-        columns[name] = texts.args.final(rows[name])
-    return fill(columns, STORED, rows.num_rows)
+        columns[name] = _final(texts.args, there.get(name))
+    arrays = [array_of(columns[field.name], field.type, len(ts)) for field in STORED]
+    return pa.RecordBatch.from_arrays(arrays, schema=STORED)
+
+
+def _final(texts: Dictionary, column: Values | None) -> Values | None:
+    return column and Values(texts.final_numbers(column.values), column.bits)
 
 
 def _lane_key(track: Int64, lane: NDArray[np.int32]) -> Int64:

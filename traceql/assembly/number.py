@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
-from traceql.assembly.order import Memory, Sorter, by
+from traceql.assembly.rows import RowSorter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Int64 = NDArray[np.int64]
+    from traceql.assembly.order import Memory
 
-_SCHEMA = pa.schema([("ts", pa.int64()), ("place", pa.int64())])
+    Int64 = NDArray[np.int64]
 
 NO_ROW = -1
 
@@ -28,16 +27,16 @@ class Numbering:
     """
 
     def __init__(self, name: str, memory: Memory, scratch: Path) -> None:
-        self._sorter = Sorter(f"{name}-number", _SCHEMA, by("ts", "place"), memory, scratch)
+        self._sorter = RowSorter(f"{name}-number", 2, (), memory, scratch)
         self._highest = -1
         self._numbers = np.zeros(0, np.int32)
         self.rows = 0
 
-    def add(self, ts: pa.Array, place: pa.Array) -> None:
+    def add(self, ts: Int64, place: Int64) -> None:
         """Take rows: int64 times and int64 places, no place twice."""
         if len(place):
-            self._highest = max(self._highest, int(place.to_numpy().max()))
-            self._sorter.add(pa.RecordBatch.from_arrays([ts, place], schema=_SCHEMA))
+            self._highest = max(self._highest, int(place.max()))
+            self._sorter.add((ts, place), {})
 
     def finish(self) -> None:
         """Number all rows."""
@@ -46,12 +45,15 @@ class Numbering:
         self._numbers = np.zeros(self._highest + 1, np.int32)
         at = 1
         for rows in self._sorter.sorted():
-            self._numbers[rows["place"].to_numpy()] = np.arange(at, at + rows.num_rows)
-            at += rows.num_rows
+            place = rows.keys()[1]
+            self._numbers[place] = np.arange(at, at + len(place), dtype=np.int32)
+            at += len(place)
         self._sorter.clear()
 
     def of(self, place: Int64) -> Int64:
         """Give the ids of places, NO_ROW where no row has that place."""
+        if len(place) and place.min() >= 0 and place.max() < len(self._numbers):
+            return self._numbers[place].astype(np.int64) - 1
         found = np.full(len(place), NO_ROW, np.int64)
         inside = (place >= 0) & (place < len(self._numbers))
         found[inside] = self._numbers[place[inside]].astype(np.int64) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -27,25 +27,37 @@ _MOST_BYTES = 1 << 30
 """A sorter holds no more in memory, so that texts stay within 32-bit offsets."""
 
 
+class Held(Protocol):
+    """What holds rows in memory and can put them on disk."""
+
+    held_bytes: int
+    sealed: bool
+    """Rows are being read: they are on their way out."""
+
+    def spill(self) -> None:
+        """Put them on disk."""
+        ...
+
+
 class Memory:
     """Bounds what all sorters hold together: above the limit the one that holds most spills."""
 
     def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._sorters: list[Sorter] = []
+        self.limit_bytes = limit_bytes
+        self._sorters: list[Held] = []
 
-    def watch(self, sorter: Sorter) -> None:
+    def watch(self, sorter: Held) -> None:
         """Count what the sorter holds from now on."""
         self._sorters.append(sorter)
 
-    def release(self, sorter: Sorter) -> None:
+    def release(self, sorter: Held) -> None:
         """Count it no longer."""
         self._sorters.remove(sorter)
 
     def check(self) -> None:
         """Spill until what is held is within the limit."""
         held = sum(sorter.held_bytes for sorter in self._sorters)
-        while held > self._limit_bytes:
+        while held > self.limit_bytes:
             # What is being read stays: its rows are on their way out.
             filling = [sorter for sorter in self._sorters if not sorter.sealed]
             largest = max(filling, key=lambda sorter: sorter.held_bytes, default=None)

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
+import numpy as np
 import pyarrow as pa
 
-from traceql.errors import StoreFull
+from traceql.errors import StoreError, StoreFull
+from traceql.kernels import packed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Int64 = NDArray[np.int64]
 
 
 class RunWriter:
@@ -69,6 +76,64 @@ class Run:
             reader = pa.ipc.open_file(file, options=options)
             for block in range(reader.num_record_batches):
                 yield reader.get_batch(block)
+
+
+class PackedWriter:
+    """Writes packed rows (`traceql.kernels.packed`) in blocks; a full disk is StoreFull."""
+
+    block_rows = 8 * 1024
+    """Rows of a block; a merge holds one block of each run."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._sizes: list[int] = []
+        self._block = np.empty(0, np.int64)
+        try:
+            self._file = path.open("wb", buffering=0)
+        except OSError as error:
+            raise StoreFull(path, None, None) from error
+
+    def write(self, words: Int64, starts: Int64, depth: int) -> None:
+        """Append a block: the rows that begin at `starts`, in that order."""
+        size = packed.count_words(words, starts, depth)
+        if size > len(self._block):
+            self._block = np.empty(size, np.int64)
+        packed.copy_rows(words, starts, depth, self._block)
+        self._sizes.append(size)
+        left = memoryview(self._block[:size].view(np.uint8).data)
+        try:
+            while left:
+                left = left[self._file.write(left) or 0 :]
+        except OSError as error:
+            raise StoreFull(self._path, None, None) from error
+
+    def close(self) -> PackedRun:
+        """End the file."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise StoreFull(self._path, None, None) from error
+        return PackedRun(self._path, tuple(self._sizes))
+
+
+class PackedRun(NamedTuple):
+    """Such a file."""
+
+    path: Path
+    sizes: tuple[int, ...]
+    """Words of each block."""
+
+    def blocks(self, room: Int64) -> Iterator[int]:
+        """Read one block after the other to the front of `room`; give how many words it has."""
+        with self.path.open("rb", buffering=0) as file:
+            for size in self.sizes:
+                left = memoryview(room[:size].view(np.uint8).data)
+                while left:
+                    read = file.readinto(left)
+                    if not read:
+                        raise StoreError(f"{self.path} was cut short.")
+                    left = left[read:]
+                yield size
 
 
 def slim(rows: pa.RecordBatch) -> pa.RecordBatch:

@@ -50,15 +50,15 @@ class Timeline:
 
     def add(self, rows: pa.RecordBatch, texts: Texts) -> None:
         """Take rows of the staging table, in file order."""
-        place = pa.array(np.arange(self._rows, self._rows + rows.num_rows))
+        places = np.arange(self._rows, self._rows + rows.num_rows)
         self._rows += rows.num_rows
         columns = {name: rows[name] for name in rows.schema.names}
         for name in self._interned:
             column = texts.column(self._staging, name)
             columns[f"{name}_id"] = column.encode(escape(columns[name]), ints(rows["ordinal"]))
-        columns["place"] = place
+        columns["place"] = pa.array(places)
         if self._numbers is not None:
-            self._numbers.add(rows["ts"], place)
+            self._numbers.add(ints(rows["ts"]), places)
         self._sorter.add(
             pa.RecordBatch.from_arrays(
                 [columns[n] for n in self._schema.names], schema=self._schema

@@ -96,7 +96,9 @@ class TableWriter:
         import pyarrow as pa
 
         # One piece per column: page boundaries must not depend on how rows arrived.
-        rows = pa.Table.from_batches(self._pending, self._schema).combine_chunks()
+        rows = pa.Table.from_batches(self._pending, self._schema)
+        if len(self._pending) > 1:
+            rows = rows.combine_chunks()
         self._writer.write_table(rows.slice(0, count), row_group_size=ROW_GROUP)
         rest = rows.slice(count)
         self._pending = rest.to_batches() if rest.num_rows else []

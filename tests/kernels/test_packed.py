@@ -1,0 +1,168 @@
+"""Packed rows against rows as Python tuples."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from traceql.kernels import packed
+
+numbers = st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 2)
+
+
+@st.composite
+def tables(draw):
+    """Keys, columns by number, and texts or none."""
+    count, depth = draw(st.integers(0, 12)), draw(st.integers(0, 3))
+    keys = draw(st.lists(st.tuples(*[numbers] * depth), min_size=count, max_size=count))
+    chosen = draw(st.lists(st.integers(0, packed.MOST_COLUMNS - 1), max_size=4, unique=True))
+    values = st.lists(st.none() | numbers, min_size=count, max_size=count)
+    columns = {number: draw(values) for number in sorted(chosen)}
+    texts = draw(st.none() | st.lists(st.binary(max_size=20), min_size=count, max_size=count))
+    return keys, columns, texts
+
+
+def pack(keys, columns, texts, at=0):
+    depth = len(keys[0]) if keys else 0
+    has = np.array([[v is not None for v in c] for c in columns.values()], np.bool_)
+    values = np.array([[v or 0 for v in c] for c in columns.values()], np.int64)
+    shape = (len(columns), len(keys))
+    ends = np.zeros(0, np.int64) if texts is None else np.cumsum([0, *map(len, texts)])
+    words = np.zeros(at + len(keys) * (depth + 3 + len(columns)) + 3 * len(keys) + 1, np.int64)
+    end = packed.pack(
+        np.array(keys, np.int64).reshape(len(keys), depth).T.copy(),
+        np.array(list(columns), np.int64),
+        values.reshape(shape),
+        has.reshape(shape),
+        np.frombuffer(b"".join(texts or []), np.uint8),
+        ends.astype(np.int64),
+        words,
+        at,
+    )
+    starts = np.empty(len(keys), np.int64)
+    assert packed.find_starts(words, at, depth, starts) == end
+    return words[:end], starts, depth
+
+
+def unpack(words, starts, depth):
+    rows = len(starts)
+    keys = np.empty((depth, rows), np.int64)
+    packed.read_keys(words, starts, keys)
+    values = np.zeros((packed.MOST_COLUMNS, rows), np.int64)
+    bits = np.zeros((packed.MOST_COLUMNS, (rows + 7) // 8), np.uint8)
+    place = np.arange(packed.MOST_COLUMNS)
+    counts = packed.unpack(words, starts, depth, place, values, bits)
+    has = np.unpackbits(bits, axis=1, count=rows, bitorder="little")
+    assert counts.tolist() == has.sum(axis=1).tolist()
+    mask = packed.columns_present(words, starts, depth)
+    assert [n for n in range(packed.MOST_COLUMNS) if mask >> n & 1] == np.flatnonzero(
+        counts
+    ).tolist()
+    columns = {
+        n: [v if h else None for v, h in zip(values[n].tolist(), has[n], strict=True)]
+        for n in range(packed.MOST_COLUMNS)
+        if counts[n]
+    }
+    return [tuple(key) for key in keys.T.tolist()], columns
+
+
+def read_texts(words, starts, depth):
+    ends = np.empty(len(starts) + 1, np.int32)
+    packed.read_texts(words, starts, depth, np.empty(0, np.uint8), ends)
+    text = np.empty(int(ends[-1]), np.uint8)
+    packed.read_texts(words, starts, depth, text, ends)
+    return [text[a:b].tobytes() for a, b in pairwise(ends)]
+
+
+@given(tables(), st.integers(0, 3), st.randoms(use_true_random=False))
+def test_rows_come_back_in_any_order(table, at, random):
+    keys, columns, texts = table
+    words, starts, depth = pack(keys, columns, texts, at)
+    order = list(range(len(keys)))
+    random.shuffle(order)
+    starts = starts[order]
+    moved = np.empty(packed.count_words(words, starts, depth), np.int64)
+    assert packed.copy_rows(words, starts, depth, moved) == len(moved)
+    fresh = np.empty(len(keys), np.int64)
+    packed.find_starts(moved, 0, depth, fresh)
+
+    for found in ((words, starts), (moved, fresh)):
+        shown_keys, shown = unpack(*found, depth)
+        assert shown_keys == [tuple(keys[i]) for i in order]
+        wanted = {n: [c[i] for i in order] for n, c in columns.items()}
+        assert shown == {n: c for n, c in wanted.items() if any(v is not None for v in c)}
+        if texts is not None and keys:
+            assert read_texts(*found, depth) == [texts[i] for i in order]
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.lists(st.tuples(st.integers(-2, 2), st.integers(0, 1)), max_size=4), max_size=4
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(1, 5),
+)
+def test_sources_merge_in_order_of_keys_then_of_sources(sources, batch):
+    """Rows carry (source, place) as columns; blocks of a source follow each other in order."""
+    everything, blocks = [], []
+    for number, parts in enumerate(sources):
+        rows = sorted(key for part in parts for key in part)
+        cuts = np.cumsum([0, *map(len, parts)])
+        everything += [(key, number, i) for i, key in enumerate(rows)]
+        blocks.append(
+            iter(
+                [
+                    pack(rows[a:b], {0: [number] * (b - a), 1: list(range(a, b))}, None)[0]
+                    for a, b in pairwise(cuts)
+                    if b > a
+                ]
+            )
+        )
+    room = 64
+    words = np.zeros((len(sources), room), np.int64)
+    place = np.arange(len(sources)) * room
+    stop, more = place.copy(), np.ones(len(sources), np.bool_)
+    out, starts = np.empty(batch * 5, np.int64), np.zeros(batch + 2, np.int64)
+    found = []
+    while True:
+        which, rows, end = packed.merge(words.reshape(-1), place, stop, more, 2, out, starts)
+        starts[-2:] = rows, end
+        if which != packed.OUT_IS_FULL:
+            block = next(blocks[which], np.empty(0, np.int64))
+            words[which, : len(block)] = block
+            place[which] = which * room
+            stop[which], more[which] = place[which] + len(block), len(block) > 0
+            continue
+        if rows == 0:
+            break
+        keys, columns = unpack(out, starts[:rows], 2)
+        found += list(zip(keys, columns[0], columns[1], strict=True))
+        starts[-2:] = 0
+
+    assert found == sorted(everything)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=30))
+def test_hashes_tell_texts_apart_and_depend_on_nothing_else(texts):
+    """The oracle is equality; 128 bits make a chance collision impossible to meet."""
+    padding = b"\xff" * 3
+
+    def hashed(parts, before):
+        ends = np.cumsum([len(before), *map(len, parts)]).astype(np.int32)
+        data = np.frombuffer(before + b"".join(parts), np.uint8)
+        high, low = np.empty(len(parts), np.int64), np.empty(len(parts), np.int64)
+        packed.hash_texts(data, ends, high, low)
+        return list(zip(high.tolist(), low.tolist(), strict=True))
+
+    found = hashed(texts, b"")
+    assert found == hashed(texts, padding)
+    for one, first in zip(texts, found, strict=True):
+        for other, second in zip(texts, found, strict=True):
+            assert (one == other) == (first == second)
+    assert len({h for h, _ in found}) == len(set(texts))

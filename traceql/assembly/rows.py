@@ -1,0 +1,210 @@
+"""Sorting of rows of numbers within a bounded memory, packed as in `traceql.kernels.packed`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from traceql.assembly import order
+from traceql.assembly.columns import Texts, Values
+from traceql.assembly.scratch import PackedRun, PackedWriter
+from traceql.kernels import packed
+from traceql.kernels.decorator import as_input
+from traceql.kernels.order import argsort, is_sorted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceql.assembly.order import Memory
+
+    Int64 = NDArray[np.int64]
+
+RUN_BYTES = 64 << 20
+"""A sorter holds no more in memory; its room is reserved at once and touched as it fills."""
+
+_WORD = 8
+
+
+class Rows(NamedTuple):
+    """Packed rows in order; what they stand in may be written over when the next are asked for."""
+
+    words: Int64
+    starts: Int64
+    depth: int
+    names: tuple[str, ...]
+
+    def keys(self) -> Int64:
+        """Give the keys, int64 [k, n]."""
+        keys = np.empty((self.depth, len(self.starts)), np.int64)
+        packed.read_keys(self.words, self.starts, keys)
+        return keys
+
+    def columns(self) -> dict[str, Values]:
+        """Give the columns in which any row has a value."""
+        rows = len(self.starts)
+        mask = packed.columns_present(self.words, self.starts, self.depth)
+        numbers = [c for c in range(len(self.names)) if mask >> c & 1]
+        place = np.zeros(packed.MOST_COLUMNS, np.int64)
+        place[numbers] = np.arange(len(numbers))
+        values = np.empty((len(numbers), rows), np.int64)
+        bits = np.zeros((len(numbers), (rows + 7) // 8), np.uint8)
+        counts = packed.unpack(self.words, self.starts, self.depth, place, values, bits).tolist()
+        return {
+            self.names[c]: Values(values[at], None if counts[at] == rows else bits[at])
+            for at, c in enumerate(numbers)
+        }
+
+    def texts(self) -> Texts:
+        """Give the texts that were packed with the rows."""
+        ends = np.empty(len(self.starts) + 1, np.int32)
+        none = np.empty(0, np.uint8)
+        packed.read_texts(self.words, self.starts, self.depth, none, ends)
+        text = np.empty(int(ends[-1]), np.uint8)
+        if len(text):
+            packed.read_texts(self.words, self.starts, self.depth, text, ends)
+        return Texts(text, ends)
+
+
+class RowSorter:
+    """Rows of one shape, taken in any order and given back sorted by their keys, as often as asked.
+
+    Rows with equal keys keep their order.
+    """
+
+    def __init__(
+        self, name: str, depth: int, columns: Sequence[str], memory: Memory, scratch: Path
+    ) -> None:
+        """Make a sorter of rows with `depth` keys and these columns, which may be missing."""
+        self.rows = 0
+        self.held_bytes = 0
+        self.sealed = False
+        self._name, self._depth, self._names = name, depth, tuple(columns)
+        self._numbers = {name: number for number, name in enumerate(columns)}
+        self._memory, self._scratch = memory, scratch
+        self._words = np.empty(0, np.int64)
+        self._end = self._held = 0
+        self._starts: Int64 | None = None
+        self._runs: list[PackedRun] = []
+        memory.watch(self)
+
+    def add(
+        self, keys: Sequence[Int64], columns: Mapping[str, Values], texts: Texts | None = None
+    ) -> None:
+        """Take rows; not after rows were asked for.
+
+        Args:
+            keys: int64 [n] each, first key first.
+            columns: what they have, by name; a column that is not there is missing in all rows.
+            texts: a text for each row, or for none of any call.
+        """
+        count = len(keys[0]) if keys else len(next(iter(columns.values())).values)
+        if count == 0:
+            return
+        ready = self._ready(columns, texts, count)
+        room = count * (self._depth + 3 + len(ready.numbers)) + len(ready.text) // _WORD + 1
+        if self._end + room > len(self._words):
+            self._make_room(room)
+        stacked = np.stack(keys) if keys else np.empty((0, count), np.int64)
+        self._end = packed.pack(
+            stacked.astype(np.int64, copy=False), *ready, self._words, self._end
+        )
+        self._held += count
+        self.rows += count
+        self.held_bytes = self._end * _WORD
+        self._memory.check()
+
+    def _ready(
+        self, columns: Mapping[str, Values], texts: Texts | None, count: int
+    ) -> packed.Columns:
+        there = sorted(columns, key=self._numbers.__getitem__)
+        values = np.empty((len(there), count), np.int64)
+        has = np.empty((len(there), count), np.bool_)
+        for place, name in enumerate(there):
+            values[place], has[place] = columns[name].values, columns[name].has
+        numbers = as_input([self._numbers[name] for name in there], np.int64)
+        text = as_input((), np.uint8) if texts is None else as_input(texts.text, np.uint8)
+        ends = as_input((), np.int64) if texts is None else as_input(texts.ends, np.int64)
+        return packed.Columns(numbers, values, has, text, ends)
+
+    def _make_room(self, words: int) -> None:
+        self.spill()
+        size = max(words, min(self._memory.limit_bytes, RUN_BYTES) // _WORD)
+        if len(self._words) < size:
+            # Untouched pages take no memory.
+            self._words = np.empty(size, np.int64)
+
+    def spill(self) -> None:
+        """Write what is held in memory to disk as a sorted run."""
+        if self._held == 0:
+            return
+        run = PackedWriter(self._scratch / f"{self._name}-{len(self._runs)}.rows")
+        for rows in self._in_memory(run.block_rows):
+            run.write(rows.words, rows.starts, self._depth)
+        self._runs.append(run.close())
+        self._end = self._held = self.held_bytes = 0
+        self._starts = None
+
+    def sorted(self) -> Iterator[Rows]:
+        """Give all rows in order of the keys, BATCH_ROWS at a time."""
+        self.sealed = True
+        if self._runs:
+            self.spill()
+            self._words = np.empty(0, np.int64)
+            yield from self._merged()
+        else:
+            yield from self._in_memory(order.BATCH_ROWS)
+
+    def clear(self) -> None:
+        """Forget all rows, in memory and on disk."""
+        self._words, self._starts = np.empty(0, np.int64), None
+        self.rows = self.held_bytes = self._end = self._held = 0
+        self._memory.release(self)
+        for run in self._runs:
+            run.path.unlink(missing_ok=True)
+        self._runs = []
+
+    def _in_memory(self, size: int) -> Iterator[Rows]:
+        if self._starts is None:
+            self._starts = self._sorted_starts()
+        for start in range(0, self._held, size):
+            yield self._view(self._words, self._starts[start : start + size])
+
+    def _sorted_starts(self) -> Int64:
+        starts = np.empty(self._held, np.int64)
+        packed.find_starts(self._words, 0, self._depth, starts)
+        if self._depth == 0:
+            return starts
+        keys = self._view(self._words, starts).keys()
+        return starts if is_sorted(*keys) else starts[argsort(*keys)]
+
+    def _view(self, words: Int64, starts: Int64) -> Rows:
+        return Rows(words, starts, self._depth, self._names)
+
+    def _merged(self) -> Iterator[Rows]:
+        room = max(size for run in self._runs for size in run.sizes)
+        words = np.empty((len(self._runs), room), np.int64)
+        blocks = [run.blocks(words[source]) for source, run in enumerate(self._runs)]
+        place = np.arange(len(blocks)) * room
+        stop = place.copy()
+        more = np.ones(len(blocks), np.bool_)
+        out = np.empty(order.BATCH_ROWS * (self._depth + 2 + len(self._names)), np.int64)
+        starts = np.zeros(order.BATCH_ROWS + 2, np.int64)
+        while True:
+            source, rows, end = packed.merge(
+                words.reshape(-1), place, stop, more, self._depth, out, starts
+            )
+            starts[-2:] = rows, end
+            if source != packed.OUT_IS_FULL:
+                size = next(blocks[source], 0)
+                place[source] = source * room
+                stop[source], more[source] = place[source] + size, size > 0
+            elif rows:
+                yield self._view(out, starts[:rows])
+                starts[-2:] = 0
+            elif (place < stop).any():
+                out = np.empty(2 * len(out), np.int64)  # one row with a long text
+            else:
+                return
