@@ -35,6 +35,13 @@ class Values(NamedTuple):
         """Give the values, and `missing` where there is none."""
         return self.values if self.bits is None else np.where(self.has, self.values, missing)
 
+    def of(self, rows: Bool) -> Values:
+        """Give the column of some rows."""
+        if rows.all():
+            return self
+        values = self.values[rows]
+        return Values(values, None) if self.bits is None else where(values, self.has[rows])
+
 
 class Texts(NamedTuple):
     """A column of texts without nulls."""

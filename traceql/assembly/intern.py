@@ -172,7 +172,7 @@ class Dictionary:
         on_disk: Int64 = spilled + index
         if not len(self._remap):
             return on_disk
-        known = self._remap.take(remembered + index, mode="clip").astype(np.int64)
+        known: Int64 = self._remap.take(remembered + index, mode="clip").astype(np.int64)
         if not any(column.spilled for column in self._columns):
             return known
         found: Int64 = np.where(ids >> _INDEX_BITS & 1 == 1, on_disk, known)

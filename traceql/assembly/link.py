@@ -10,7 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from traceql.assembly.order import Memory, Sorter, by, concat, ints
+from traceql.assembly.columns import Labels, Values, array_of, values_of, where
+from traceql.assembly.order import Memory, ints
+from traceql.assembly.rows import RowSorter
+from traceql.kernels.order import argsort
 from traceql.model import tables
 
 if TYPE_CHECKING:
@@ -20,16 +23,11 @@ if TYPE_CHECKING:
 
     Int64 = NDArray[np.int64]
 
-_LINK = pa.schema(
-    [
-        ("place", pa.int64()),
-        ("scope_id", pa.int32()),
-        ("correlation_id", pa.int64()),
-        ("is_device", pa.bool_()),
-    ]
+_STORED = tables.table("gpu_op").stored_schema
+_COLUMNS = tuple(
+    name for name in tables.table("gpu_span").arrow_schema.names if name in _STORED.names
 )
-_GPU_STORED = tables.table("gpu_op").stored_schema
-_GPU_SPAN = tables.table("gpu_span").arrow_schema
+_LABELS = tuple(name for name in _COLUMNS if pa.types.is_string(_STORED.field(name).type))
 
 NO_SLICE = -1
 
@@ -43,10 +41,12 @@ class Links:
     """
 
     def __init__(self, memory: Memory, scratch: Path) -> None:
-        self._memory, self._scratch = memory, scratch
-        self._scopes: dict[str, int] = {}
-        self._links = Sorter("link", _LINK, lambda _: (), memory, scratch)
-        self._ops = Sorter("gpu", _GPU_SPAN, lambda _: (), memory, scratch)
+        self._scopes = Labels()
+        self._labels = {name: Labels() for name in _LABELS}
+        # Keys: scope, correlation, ordinal, 1 for device work.
+        self._links = RowSorter("link", 4, (), memory, scratch)
+        self._ops = RowSorter("gpu", 1, _COLUMNS, memory, scratch)
+        self._placed = RowSorter("gpu-op", 1, _COLUMNS, memory, scratch)
         self.duplicates = 0
         """Keys with more than one host call."""
         self.without_slice = 0
@@ -54,58 +54,69 @@ class Links:
 
     def add_links(self, rows: pa.RecordBatch) -> None:
         """Take rows of staging `link`."""
-        scopes = rows["scope"].dictionary_encode()
-        numbers = [
-            self._scopes.setdefault(t, len(self._scopes)) for t in scopes.dictionary.to_pylist()
-        ]
-        scope = pa.array(numbers, pa.int32()).take(scopes.indices)
-        is_device = pc.equal(rows["role"], "device")
-        columns = [rows["ordinal"], scope, rows["correlation_id"], is_device]
-        self._links.add(pa.RecordBatch.from_arrays(columns, schema=_LINK))
+        scope = self._scopes.encode(rows["scope"])
+        if scope is not None:
+            is_device = ints(pc.equal(rows["role"], "device"))
+            correlation = ints(rows["correlation_id"])
+            self._links.add((scope.values, correlation, ints(rows["ordinal"]), is_device), {})
 
     def add_ops(self, rows: pa.RecordBatch) -> None:
         """Take rows of staging `gpu_span`."""
-        self._ops.add(rows)
+        columns = {}
+        for name in _COLUMNS:
+            labels = self._labels.get(name)
+            found = labels.encode(rows[name]) if labels else values_of(rows[name])
+            if found is not None:
+                columns[name] = found
+        self._ops.add((ints(rows["ordinal"]),), columns)
 
     def rows(self, numbers: Numbering) -> Iterator[pa.RecordBatch]:
         """Give the rows of `gpu_op` in order of their slice."""
         device, launch = self._launches(numbers)
-        ops = Sorter("gpu-op", _GPU_STORED, by("slice_id"), self._memory, self._scratch)
         for rows in self._ops.sorted():
-            ids = numbers.of(ints(rows["ordinal"]))
+            ids = numbers.of(rows.keys()[0])
             there = ids != NO_SLICE
             self.without_slice += int((~there).sum())
-            ops.add(_op_rows(rows, ids, device, launch).filter(pa.array(there)))
+            columns = {name: column.of(there) for name, column in rows.columns().items()}
+            self._placed.add((ids[there],), columns)
         self._ops.clear()
-        yield from ops.sorted()
-        ops.clear()
+        for rows in self._placed.sorted():
+            ids = rows.keys()[0]
+            yield self._op_rows(ids, rows.columns(), _launch_of(ids, device, launch))
+        self._placed.clear()
+
+    def _op_rows(self, ids: Int64, columns: dict[str, Values], launch: Values) -> pa.RecordBatch:
+        known = {**columns, "slice_id": Values(ids, None), "launch_slice_id": launch}
+        arrays = []
+        for field in _STORED:
+            labels, column = self._labels.get(field.name), known.get(field.name)
+            arrays.append(
+                labels.decode(column, len(ids))
+                if labels
+                else array_of(column, field.type, len(ids))
+            )
+        return pa.RecordBatch.from_arrays(arrays, schema=_STORED)
 
     def _launches(self, numbers: Numbering) -> tuple[Int64, Int64]:
-        """Give slices of device work, ascending, and the slices that launched them."""
-        keyed = Sorter(
-            "link-key",
-            _LINK,
-            by("scope_id", "correlation_id", "place", "is_device"),
-            self._memory,
-            self._scratch,
-        )
-        for rows in self._links.sorted():
-            ids = numbers.of(ints(rows["place"]))
-            linked = rows.set_column(0, _LINK.field(0), pa.array(ids))
-            keyed.add(linked.filter(pa.array(ids != NO_SLICE)))
-        self._links.clear()
-        # Eight bytes for each row of device work, the only thing here that is not on disk.
+        """Give slices of device work, ascending, and the slices that launched them.
+
+        Sixteen bytes for each row of device work, the only thing here that is not on disk.
+        """
         found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
-        found += [self._launched(group) for group in _whole_keys(keyed.sorted())]
-        keyed.clear()
+        for scope, correlation, ordinal, is_device in _whole_keys(self._links):
+            ids = numbers.of(ordinal)
+            linked = np.stack([scope, correlation, ids, is_device])[:, ids != NO_SLICE]
+            if linked.shape[1]:
+                # Of one key, ids follow time, where ordinals follow the file.
+                found.append(self._launched(linked[:, argsort(*linked)]))
+        self._links.clear()
         device, launch = (np.concatenate(column) for column in zip(*found, strict=True))
-        order = np.argsort(device, kind="stable")
+        order = argsort(device)
         return device[order], launch[order]
 
-    def _launched(self, rows: pa.RecordBatch) -> tuple[Int64, Int64]:
-        place = ints(rows["place"])
-        is_device = ints(rows["is_device"]) == 1
-        starts = _key_starts(rows)
+    def _launched(self, links: Int64) -> tuple[Int64, Int64]:
+        place, is_device = links[2], links[3] == 1
+        starts = _key_starts(links)
         group = np.cumsum(starts) - 1
         first = np.flatnonzero(starts)
         last = np.append(first[1:], len(place)) - 1
@@ -118,34 +129,28 @@ class Links:
         return place[linked], place[call[linked]]
 
 
-def _op_rows(rows: pa.RecordBatch, ids: Int64, device: Int64, launch: Int64) -> pa.RecordBatch:
+def _launch_of(ids: Int64, device: Int64, launch: Int64) -> Values:
+    if not len(device):
+        return where(ids, np.zeros(len(ids), np.bool_))
     found = np.searchsorted(device, ids)
     found[found == len(device)] = 0
-    missing = device[found] != ids if len(device) else np.ones(len(ids), np.bool_)
-    launched = launch[found] if len(device) else ids
-    columns = {name: rows[name] for name in rows.schema.names if name in _GPU_STORED.names}
-    columns["slice_id"] = pa.array(ids, pa.int32())
-    columns["launch_slice_id"] = pa.array(launched, pa.int32(), mask=missing)
-    return pa.RecordBatch.from_arrays(
-        [columns[name] for name in _GPU_STORED.names], schema=_GPU_STORED
-    )
+    return where(launch[found], device[found] == ids)
 
 
-def _key_starts(rows: pa.RecordBatch) -> NDArray[np.bool_]:
-    starts = np.ones(rows.num_rows, np.bool_)
-    scope, correlation = ints(rows["scope_id"]), ints(rows["correlation_id"])
-    starts[1:] = (scope[1:] != scope[:-1]) | (correlation[1:] != correlation[:-1])
+def _key_starts(links: Int64) -> NDArray[np.bool_]:
+    starts = np.ones(links.shape[1], np.bool_)
+    starts[1:] = (links[:2, 1:] != links[:2, :-1]).any(axis=0)
     return starts
 
 
-def _whole_keys(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Cut batches between keys, so that all rows of a key come together."""
-    rest: list[pa.RecordBatch] = []
-    for batch in batches:
-        whole = concat([*rest, batch], _LINK)
+def _whole_keys(links: RowSorter) -> Iterator[Int64]:
+    """Give all links, cut so that those of a key come together."""
+    rest = np.empty((4, 0), np.int64)
+    for rows in links.sorted():
+        whole = np.concatenate([rest, rows.keys()], axis=1)
         cut = int(np.flatnonzero(_key_starts(whole))[-1])
         if cut:
-            yield whole.slice(0, cut)
-        rest = [whole.slice(cut)]
-    if rest and rest[0].num_rows:
-        yield rest[0]
+            yield whole[:, :cut]
+        rest = whole[:, cut:]
+    if rest.shape[1]:
+        yield rest

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 128 * 1024
 """Rows of every batch that a sorter gives, but the last."""
 
-_LARGEST = np.iinfo(np.int64).max
+LARGEST = np.iinfo(np.int64).max
 _MOST_BYTES = 1 << 30
 """A sorter holds no more in memory, so that texts stay within 32-bit offsets."""
 
@@ -162,7 +162,7 @@ class Sorter:
 
 def by(*columns: str) -> Keys:
     """Sort by these integer columns, first one first; nulls come last."""
-    return lambda rows: [ints(rows[name], _LARGEST) for name in columns]
+    return lambda rows: [ints(rows[name], LARGEST) for name in columns]
 
 
 def ints(column: pa.Array, null: int = -1) -> Int64:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from traceql.assembly.columns import Labels, Values, array_of, values_of, where
 from traceql.assembly.lift import escape
 from traceql.assembly.number import NO_ROW, Numbering
-from traceql.assembly.order import Memory, Sorter, by, ints
+from traceql.assembly.order import LARGEST, Memory, ints
+from traceql.assembly.rows import RowSorter
 from traceql.model import tables
 
 if TYPE_CHECKING:
@@ -38,32 +40,39 @@ class Timeline:
         self._staging = staging
         self._table = tables.table(TIMELINES[staging])
         self._interned = [c.name for c in self._table.columns if c.dimension]
-        fields = [
-            pa.field(f"{f.name}_id", pa.int32()) if f.name in self._interned else f
-            for f in tables.table(staging).arrow_schema
-        ]
-        self._schema = pa.schema([*fields, pa.field("place", pa.int64())])
-        lead = [name for name in self._table.sorted_by if name not in {"ts", "id"}]
-        self._sorter = Sorter(staging, self._schema, by(*lead, "ts", "place"), memory, scratch)
-        self._numbers = Numbering(staging, memory, scratch) if lead else None
+        given = tables.table(staging).arrow_schema
+        self._labels = {
+            field.name: Labels()
+            for field in given
+            if pa.types.is_string(field.type) and field.name not in self._interned
+        }
+        self._lead = [name for name in self._table.sorted_by if name not in {"ts", "id"}]
+        depth = len(self._lead) + 2
+        self._columns = tuple(name for name in given.names if name != "ts")
+        self._sorter = RowSorter(staging, depth, self._columns, memory, scratch)
+        self._numbers = Numbering(staging, memory, scratch) if self._lead else None
         self._rows = 0
 
     def add(self, rows: pa.RecordBatch, texts: Texts) -> None:
         """Take rows of the staging table, in file order."""
-        places = np.arange(self._rows, self._rows + rows.num_rows)
+        place = np.arange(self._rows, self._rows + rows.num_rows)
         self._rows += rows.num_rows
-        columns = {name: rows[name] for name in rows.schema.names}
-        for name in self._interned:
-            column = texts.column(self._staging, name)
-            columns[f"{name}_id"] = column.encode(escape(columns[name]), ints(rows["ordinal"]))
-        columns["place"] = pa.array(places)
+        columns = {}
+        for name in self._columns:
+            column = rows[name]
+            if name in self._interned:
+                interned = texts.column(self._staging, name)
+                found = values_of(interned.encode(escape(column), ints(rows["ordinal"])))
+            elif name in self._labels:
+                found = self._labels[name].encode(column)
+            else:
+                found = values_of(column)
+            if found is not None:
+                columns[name] = found
+        ts = ints(rows["ts"])
         if self._numbers is not None:
-            self._numbers.add(ints(rows["ts"]), places)
-        self._sorter.add(
-            pa.RecordBatch.from_arrays(
-                [columns[n] for n in self._schema.names], schema=self._schema
-            )
-        )
+            self._numbers.add(ts, place)
+        self._sorter.add((*(ints(rows[n], LARGEST) for n in self._lead), ts, place), columns)
 
     def rows(self, texts: Texts, slices: Numbering) -> Iterator[pa.RecordBatch]:
         """Give the rows of the table in the order of the store."""
@@ -72,16 +81,25 @@ class Timeline:
             self._numbers.finish()
         at = 0
         for rows in self._sorter.sorted():
-            columns = {name: rows[name] for name in rows.schema.names}
-            ids = np.arange(at, at + rows.num_rows)
+            *_, ts, place = rows.keys()
+            count, columns = len(ts), rows.columns()
+            ids = np.arange(at, at + count)
             if self._numbers is not None:
-                ids = self._numbers.of(ints(rows["place"]))
-            columns["id"] = pa.array(ids, pa.int32())
-            for name in self._interned:
-                columns[f"{name}_id"] = texts.args.final(columns[f"{name}_id"])
+                ids = self._numbers.of(place)
+            columns |= {"id": Values(ids, None), "ts": Values(ts, None)}
             if "slice_id" in stored.names:
-                found = slices.of(ints(rows["ordinal"]))
-                columns["slice_id"] = pa.array(found, pa.int32(), mask=found == NO_ROW)
-            at += rows.num_rows
-            yield pa.RecordBatch.from_arrays([columns[n] for n in stored.names], schema=stored)
+                found = slices.of(columns["ordinal"].values)
+                columns["slice_id"] = where(found, found != NO_ROW)
+            for name in self._interned:
+                if name in columns:
+                    final = texts.args.final_numbers(columns[name].values)
+                    columns[f"{name}_id"] = Values(final, columns[name].bits)
+            arrays = [
+                self._labels[field.name].decode(columns.get(field.name), count)
+                if field.name in self._labels
+                else array_of(columns.get(field.name), field.type, count)
+                for field in stored
+            ]
+            at += count
+            yield pa.RecordBatch.from_arrays(arrays, schema=stored)
         self._sorter.clear()

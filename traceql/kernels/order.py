@@ -12,6 +12,8 @@ Int64 = NDArray[np.int64]
 UInt64 = NDArray[np.uint64]
 
 _WORD_BITS = 64
+_LONG_TIE = 64
+"""Longer runs of equal words are left to a sort that is not quadratic."""
 
 
 def is_sorted(*keys: ArrayLike) -> bool:
@@ -87,6 +89,9 @@ def _pack(keys: list[Int64]) -> tuple[UInt64, int, int]:
 
 
 def _break_ties(order: Int32, word: UInt64, keys: list[Int64]) -> None:
+    stacked = np.stack(keys)
+    if _order_short_ties(order, word, stacked):
+        return
     ranked = word[order]
     same = ranked[1:] == ranked[:-1]
     member = np.zeros(len(order), np.bool_)
@@ -95,6 +100,32 @@ def _break_ties(order: Int32, word: UInt64, keys: list[Int64]) -> None:
     places = np.flatnonzero(member)
     rows = order[places]
     order[places] = rows[np.lexsort([key[rows] for key in reversed(keys)] + [word[rows]])]
+
+
+@kernel
+def _order_short_ties(order: Int32, word: UInt64, keys: Int64) -> bool:
+    """Sort each run of equal words by insertion; False, at a run that is too long for that."""
+    first, rows = 0, order.shape[0]
+    for at in range(1, rows + 1):
+        if at < rows and word[order[at]] == word[order[first]]:
+            if at - first >= _LONG_TIE:
+                return False
+            row, place = order[at], at
+            while place > first and _is_before(keys, row, order[place - 1]):
+                order[place] = order[place - 1]
+                place -= 1
+            order[place] = row
+        else:
+            first = at
+    return True
+
+
+@kernel
+def _is_before(keys: Int64, one: int, other: int) -> bool:
+    for k in range(keys.shape[0]):
+        if keys[k, one] != keys[k, other]:
+            return bool(keys[k, one] < keys[k, other])
+    return False
 
 
 @kernel
