@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from traceql.importers._json_grammar import (
@@ -110,6 +111,18 @@ class JsonStream:
                 return
             self._more()
 
+    def lend(self) -> tuple[int, Iterator[bytes]]:
+        """Give the offset of the cursor, and the text from there on for another to read."""
+        rest = self._data[self._at :]
+        self._base += self._at
+        self._data, self._at, self._start = b"", 0, 0
+        return self._base, chain((rest,), self._blocks)
+
+    def go_on(self, offset: int, blocks: Iterator[bytes]) -> None:
+        """Go on at an offset, with the text from there on."""
+        self._data, self._at, self._start = b"", 0, 0
+        self._base, self._blocks, self._ended = offset, blocks, False
+
     def find(self, pattern: re.Pattern[bytes]) -> bool:
         """Move behind the next match of a pattern of at most 4 KiB; False: to the end."""
         while True:
@@ -140,6 +153,13 @@ class JsonStream:
     def elements(self) -> Iterator[Element]:
         """Enter the array at the cursor; give its elements until it or the text ends."""
         self.step()
+        yield from self.rest_of_array()
+
+    def rest_of_array(self) -> Iterator[Element]:
+        """Give the elements left of the array that the cursor stands in, as `elements` does.
+
+        The caller may leave off after any element and go on with a new call.
+        """
         find, members = OBJECT.match, MEMBERS.findall
         while True:
             match = find(self._data, self._at)
@@ -255,6 +275,18 @@ class JsonStream:
         more = len(grown) > len(left)
         self._data = grown
         return more
+
+
+def whole_object(raw: bytes) -> Members | None:
+    """Give the members of a text that is one object as `elements` would; None if it is not."""
+    match = OBJECT.match(raw)
+    if match is not None:
+        found = MEMBERS.findall(raw, match.start(1), match.end(1))
+        return dict(found) if match.span(1) == (0, len(raw)) else None
+    stream = JsonStream((raw,), lambda _code, _offset: None)
+    if raw[:1] != b"{" or stream.value() != raw:
+        return None
+    return dict(members_of(raw))
 
 
 def members_of(raw: bytes) -> list[tuple[bytes, bytes]]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from traceql.importers.chrome.times import integer
 from traceql.importers.chrome.tracks import Lane, Thread, int32
@@ -49,36 +50,8 @@ class Kineto:
         self.devices: set[int] = set()
         """Devices that anything was said of."""
 
-    def complete(self, e: Members, ordinal: int, lane: Lane) -> int | None:
-        """Read the args of an X event that has a correlation or is device work.
-
-        Returns:
-            The correlation, where it is positive.
-        """
-        args = _folded(e.get(b"args"))
-        correlation = _positive(args.get("correlation"))
-        cat = e.get(b"cat")
-        role = self._role(cat) if cat is not None else ""
-        if role == "launch" and correlation is not None:
-            self._links.append((ordinal, "", correlation, "host"))
-        elif role and role != "launch":
-            self._work(role, e, args, ordinal, lane, correlation)
-        return correlation
-
-    def learn(self, cat: bytes, e: Members, ordinal: int, lane: Lane) -> None:
-        """Note a category; device work without args, or the first of its category, is read."""
-        if cat not in self._roles or cat in self.device_categories:
-            role = self._role(cat)
-            if role and role != "launch":
-                self.complete(e, ordinal, lane)
-
-    def correlation(self, args: bytes) -> int | None:
-        """Give the correlation of the args of a begin."""
-        if b"orrelation" not in args:
-            return None
-        return _positive(_folded(args).get("correlation"))
-
-    def _role(self, cat: bytes) -> str:
+    def role(self, cat: bytes) -> str:
+        """Tell what events of a category token are: launch, a kind of device work, or neither."""
         found = self._roles.get(cat)
         if found is None:
             name = self._context.texts(cat).lower()
@@ -88,53 +61,145 @@ class Kineto:
                 self.device_categories.add(cat)
         return found
 
+    def complete(self, e: Members, ordinal: int, lane: Lane) -> int | None:
+        """Read the args of an X event that has a correlation or is device work.
+
+        Returns:
+            The correlation, where it is positive.
+        """
+        args = folded(e.get(b"args"))
+        correlation = positive(args.get("correlation"))
+        cat = e.get(b"cat")
+        role = self.role(cat) if cat is not None else ""
+        if role == "launch" and correlation is not None:
+            self._links.append((ordinal, "", correlation, "host"))
+        elif role and role != "launch":
+            self._work(role, e, args, ordinal, lane, correlation)
+        return correlation
+
+    def learn(self, cat: bytes, e: Members, ordinal: int, lane: Lane) -> int | None:
+        """Note a category; device work without args, or the first of its category, is read.
+
+        Returns:
+            As `complete`.
+        """
+        if cat not in self._roles or cat in self.device_categories:
+            role = self.role(cat)
+            if role and role != "launch":
+                return self.complete(e, ordinal, lane)
+        return None
+
+    def correlation(self, args: bytes) -> int | None:
+        """Give the correlation of the args of a begin."""
+        if b"orrelation" not in args:
+            return None
+        return positive(folded(args).get("correlation"))
+
     def _work(
         self, role: str, e: Members, args: dict[str, Any], ordinal: int, lane: Lane,
         correlation: int | None,
     ) -> None:  # fmt: skip
         name = self._context.texts.optional(e.get(b"name")) or ""
-        kind = _mtia_kind(name) if role == "mtia" else role
-        if kind is None:
+        work = work_of(role, name, args)
+        if work is None:
             return
-        device = int32(_int(args.get("device")))
-        device = int32(integer(e.get(b"pid"))) if device is None else device
-        stream = _int(args.get("stream"))
-        stream = integer(e.get(b"tid")) if stream is None else stream
+        device = int32(integer(e.get(b"pid"))) if work.device is None else work.device
+        stream = integer(e.get(b"tid")) if work.stream is None else work.stream
         if device is not None:
             self.devices.add(device)
-        if lane.type == "thread":
-            lane.type, lane.device_id, lane.stream_id = "gpu_stream", device, stream
+        mark_stream(lane, device, stream)
         if correlation is not None:
             self._links.append((ordinal, "", correlation, "device"))
-        copy = _copy(name, args) if kind != "kernel" else (None, None, None)
-        size = _int(args.get("bytes", args.get("size"))) if kind != "kernel" else None
-        occupancy = _float(args.get("est. achieved occupancy %"))
+        size = None if work.size is None else abs(work.size)
         self._gpu.append((
-            ordinal, kind, device, _int(args.get("context")), stream, correlation,
-            None if size is None else abs(size), *copy,
-            *_three(args.get("grid")), *_three(args.get("block")),
-            int32(_int(args.get("registers per thread"))), _int(args.get("shared memory")),
-            _int(args.get("graph id")), _int(args.get("graph node id")),
-            None if occupancy is None else occupancy / 100,
+            ordinal, work.kind, device, work.context, stream, correlation, size, *work.rest,
+            None if work.occupancy is None else work.occupancy / 100,
         ))  # fmt: skip
 
     def memory(self, e: Members, ordinal: int, ts: int, thread: Thread, offset: int) -> None:
         """Read a [memory] instant: negative Bytes are a free; no device for host memory."""
-        args = _folded(e.get(b"args"))
-        size = _int(args.get("bytes"))
+        said = memory_of(folded(e.get(b"args")))
+        size, device = said.size, said.device
         if size is None:
             self._context.diagnostics.count("memory_without_bytes", offset)
             return
-        device = int32(_int(args.get("device id")))
-        if _int(args.get("device type")) == _CPU_DEVICE_TYPE or (device or 0) < 0:
-            device = None
         if device is not None:
             self.devices.add(device)
         self._allocations.append((
             ordinal, ts, thread.upid, thread.utid, device, "free" if size < 0 else "alloc",
-            _int(args.get("addr")), min(abs(size), _INT64 - 1), _int(args.get("total allocated")),
-            _int(args.get("total reserved")),
+            said.address, min(abs(size), _INT64 - 1), said.total, said.reserved,
         ))  # fmt: skip
+
+
+class Work(NamedTuple):
+    """What name and args say of one piece of work on a device."""
+
+    kind: str
+    device: int | None
+    context: int | None
+    stream: int | None
+    size: int | None
+    rest: tuple[int | str | None, ...]
+    """Columns of `gpu_span` from copy_kind to graph_node_id."""
+    occupancy: float | None
+    """In percent."""
+
+
+class Allocation(NamedTuple):
+    """What the args of a [memory] event say; a negative size is a free, no device is the host."""
+
+    size: int | None
+    device: int | None
+    address: int | None
+    total: int | None
+    reserved: int | None
+
+
+def work_of(role: str, name: str, args: Mapping[str, Any]) -> Work | None:
+    """Read work on a device.
+
+    Args:
+        role: what the category says.
+        name: of the event.
+        args: its args, keys folded.
+
+    Returns:
+        None where the event is no work.
+    """
+    kind = _mtia_kind(name) if role == "mtia" else role
+    if kind is None:
+        return None
+    copy = _copy(name, args) if kind != "kernel" else (None, None, None)
+    return Work(
+        kind,
+        int32(_int(args.get("device"))),
+        _int(args.get("context")),
+        _int(args.get("stream")),
+        _int(args.get("bytes", args.get("size"))) if kind != "kernel" else None,
+        (
+            *copy, *_three(args.get("grid")), *_three(args.get("block")),
+            int32(_int(args.get("registers per thread"))), _int(args.get("shared memory")),
+            _int(args.get("graph id")), _int(args.get("graph node id")),
+        ),
+        _float(args.get("est. achieved occupancy %")),
+    )  # fmt: skip
+
+
+def memory_of(args: Mapping[str, Any]) -> Allocation:
+    """Read the args, keys folded, of a [memory] event."""
+    device = int32(_int(args.get("device id")))
+    if _int(args.get("device type")) == _CPU_DEVICE_TYPE or (device or 0) < 0:
+        device = None
+    return Allocation(
+        _int(args.get("bytes")), device, _int(args.get("addr")),
+        _int(args.get("total allocated")), _int(args.get("total reserved")),
+    )  # fmt: skip
+
+
+def mark_stream(lane: Lane, device: int | None, stream: int | None) -> None:
+    """Make the track of a thread that of a stream, by the first work on it."""
+    if lane.type == "thread":
+        lane.type, lane.device_id, lane.stream_id = "gpu_stream", device, stream
 
 
 def parse(raw: bytes | None) -> Any:
@@ -153,7 +218,8 @@ def parse(raw: bytes | None) -> Any:
         return None
 
 
-def _folded(raw: bytes | None) -> dict[str, Any]:
+def folded(raw: bytes | None) -> dict[str, Any]:
+    """Parse args; keys in lower case, since versions and vendors differ."""
     value = parse(raw)
     return {k.lower(): v for k, v in value.items()} if isinstance(value, dict) else {}
 
@@ -172,7 +238,8 @@ def _int(value: Any) -> int | None:
     return value if -_INT64 <= value < _INT64 else None
 
 
-def _positive(value: Any) -> int | None:
+def positive(value: Any) -> int | None:
+    """Give a whole number of any spelling above zero."""
     number = _int(value)
     return number if number is not None and number > 0 else None
 
@@ -194,7 +261,7 @@ def _three(value: Any) -> tuple[int | None, int | None, int | None]:
     return x, y, z
 
 
-def _copy(name: str, args: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
+def _copy(name: str, args: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
     """Give copy_kind, src_memory and dst_memory from names such as Memcpy HtoD (Pinned -> Device).
 
     Forms: CUPTI's `HtoD`, HIP's `CopyHostToDevice`, MTIA's `direction: DEVICE_TO_HOST`.

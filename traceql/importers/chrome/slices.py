@@ -52,7 +52,7 @@ class Slices:
         if args is not None and (b"orrelation" in args or cat in self._kineto.device_categories):
             correlation = self._kineto.complete(e, ordinal, lane)
         elif cat is not None:
-            self._kineto.learn(cat, e, ordinal, lane)
+            correlation = self._kineto.learn(cat, e, ordinal, lane)
         self._spans.append((
             ordinal, ts, dur, lane.track_id,
             None if name is None else texts(name),
