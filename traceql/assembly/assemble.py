@@ -136,12 +136,12 @@ class _Assembly:
 
     def _nested(self, nest: Nest) -> Iterator[pa.RecordBatch]:
         overflow = Sorter("overflow", STORED, stored_order, self._memory, self._scratch)
-        for main, rest in nest.rows(self._texts):
-            self._sketch.add(main)
-            yield main
-            if rest is not None:
-                self._sketch.add(rest)
-                overflow.add(rest)
+        for is_main, rows in nest.rows(self._texts):
+            self._sketch.add(rows)
+            if is_main:
+                yield rows
+            else:
+                overflow.add(rows)
         self._slices.clear()
         yield from overflow.sorted()
         overflow.clear()

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from traceql.assembly.order import BATCH_ROWS
 from traceql.assembly.scratch import Run, RunWriter
+from traceql.kernels.renumber import renumber
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 NO_TEXT = -1
 _INDEX_BITS = 27
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
-_COLUMN_BITS = 3
-_PROVISIONAL_MASK = (1 << (_INDEX_BITS + 1 + _COLUMN_BITS)) - 1
 """A provisional id is column (3 bits), on disk or not (1 bit), index: 134 M texts a column."""
 _SPILL_SCHEMA = pa.schema([("text", pa.string())])
 
@@ -164,19 +163,9 @@ class Dictionary:
 
     def final_numbers(self, provisional: NDArray[np.signedinteger]) -> Int64:
         """Turn provisional ids into final ones; what is no id becomes any number."""
-        ids: Int64 = provisional.astype(np.int64, copy=False) & _PROVISIONAL_MASK
-        number, index = ids >> (_INDEX_BITS + 1), ids & _INDEX_MASK
-        starts = np.zeros((1 << _COLUMN_BITS, 2), np.int64)
-        starts[: len(self._starts)] = self._starts
-        remembered, spilled = starts[number].T
-        on_disk: Int64 = spilled + index
-        if not len(self._remap):
-            return on_disk
-        known: Int64 = self._remap.take(remembered + index, mode="clip").astype(np.int64)
-        if not any(column.spilled for column in self._columns):
-            return known
-        found: Int64 = np.where(ids >> _INDEX_BITS & 1 == 1, on_disk, known)
-        return found
+        remembered = [start for start, _ in self._starts]
+        spilled = [start for _, start in self._starts]
+        return renumber(provisional, _INDEX_BITS, remembered, spilled, self._remap)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Give (id, text) in order of id; ids are int32."""

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
-import pyarrow as pa
 
-from traceql.assembly.columns import Values, array_of, values_of, where
+from traceql.assembly.batches import Batches
+from traceql.assembly.columns import Values, values_of, where
 from traceql.assembly.encode import LIFTED_COLUMNS, SLICE, Texts
 from traceql.assembly.order import Memory, ints
 from traceql.assembly.rows import Rows, RowSorter
-from traceql.kernels.nest import Nested, Nesting
+from traceql.kernels.nest import Nesting
 from traceql.model import tables
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from traceql.assembly.intern import Dictionary
@@ -127,12 +128,13 @@ class Nest:
             for place, key in enumerate(self._lane_keys.tolist())
         ]
 
-    def rows(self, texts: Texts) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch | None]]:
-        """Give the finished slices of main tracks and, apart, those of overflow tracks.
+    def rows(self, texts: Texts) -> Iterator[tuple[bool, pa.RecordBatch]]:
+        """Give the finished slices: whether they are of main tracks, and their rows.
 
-        Main tracks come in the order in which they are stored; overflow tracks are yet to be
-        sorted by `stored_order`.
+        Main tracks come in the order in which they are stored, in whole batches; those of
+        overflow tracks, in between, are yet to be sorted by `stored_order`.
         """
+        main = Batches(STORED)
         nesting, row = Nesting(), 0
         for rows in self._slices.sorted():
             track, ts, longest_first, ordinal = rows.keys()
@@ -146,12 +148,31 @@ class Nest:
             if over.any():
                 keys = _lane_key(track[over], nested.lane[over])
                 track[over] = self._first_overflow + np.searchsorted(self._lane_keys, keys)
-            finished = _finished(rows, (ts, dur, track, ids), nested, texts)
-            if not over.any():
-                yield finished, None
-            else:
-                main, rest = np.flatnonzero(~over), np.flatnonzero(over)
-                yield finished.take(pa.array(main)), finished.take(pa.array(rest))
+            known = _Known(ids, ts, dur, track, nested.depth.astype(np.int64), nested.parent, own)
+            if over.any():
+                apart = Batches(STORED)
+                columns = _columns(rows.of(over), known.of(over), texts)
+                full = apart.add(columns, int(over.sum()))
+                yield from ((False, batch) for batch in [*full, *apart.rest()])
+                known = known.of(~over)
+            columns = _columns(rows.of(~over) if over.any() else rows, known, texts)
+            yield from ((True, batch) for batch in main.add(columns, len(known.ts)))
+        yield from ((True, batch) for batch in main.rest())
+
+
+class _Known(NamedTuple):
+    """What slices get by their place among others."""
+
+    id: Int64
+    ts: Int64
+    dur: Int64
+    track_id: Int64
+    depth: Int64
+    parent: Int64
+    self_dur: Int64
+
+    def of(self, which: NDArray[np.bool_]) -> _Known:
+        return _Known(*(column[which] for column in self))
 
 
 def stored_order(rows: pa.RecordBatch) -> list[Int64]:
@@ -161,19 +182,16 @@ def stored_order(rows: pa.RecordBatch) -> list[Int64]:
     return [ints(rows["track_id"]), ints(rows["ts"]), longest_first, ints(rows["id"])]
 
 
-def _finished(
-    rows: Rows, known: tuple[Int64, Int64, Int64, Int64], nested: Nested, texts: Texts
-) -> pa.RecordBatch:
-    ts, dur, track, ids = known
+def _columns(rows: Rows, known: _Known, texts: Texts) -> dict[str, Values | None]:
     there = rows.columns()
     columns: dict[str, Values | None] = {
-        "id": Values(ids, None),
-        "ts": Values(ts, None),
-        "dur": Values(dur, None),
-        "track_id": Values(track, None),
-        "depth": Values(nested.depth.astype(np.int64), None),
-        "parent_id": where(nested.parent, nested.parent >= 0),
-        "self_dur": where(nested.self_dur, dur >= 0),
+        "id": Values(known.id, None),
+        "ts": Values(known.ts, None),
+        "dur": Values(known.dur, None),
+        "track_id": Values(known.track_id, None),
+        "depth": Values(known.depth, None),
+        "parent_id": where(known.parent, known.parent >= 0),
+        "self_dur": where(known.self_dur, known.dur >= 0),
         "name_id": _final(texts.names, there.get("name_id")),
         "category_id": _final(texts.categories, there.get("category_id")),
     }
@@ -181,8 +199,7 @@ def _finished(
         columns[name] = there.get(name)
     for name in ("args_id", "end_args_id", "extra_id", "end_extra_id"):
         columns[name] = _final(texts.args, there.get(name))
-    arrays = [array_of(columns[field.name], field.type, len(ts)) for field in STORED]
-    return pa.RecordBatch.from_arrays(arrays, schema=STORED)
+    return columns
 
 
 def _final(texts: Dictionary, column: Values | None) -> Values | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from traceql.assembly.order import Memory
 
     Int64 = NDArray[np.int64]
+    Bool = NDArray[np.bool_]
 
 RUN_BYTES = 64 << 20
 """A sorter holds no more in memory; its room is reserved at once and touched as it fills."""
@@ -56,6 +57,10 @@ class Rows(NamedTuple):
             self.names[c]: Values(values[at], None if counts[at] == rows else bits[at])
             for at, c in enumerate(numbers)
         }
+
+    def of(self, which: Bool) -> Rows:
+        """Give some of the rows."""
+        return self._replace(starts=self.starts[which])
 
     def texts(self) -> Texts:
         """Give the texts that were packed with the rows."""
