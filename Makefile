@@ -35,6 +35,13 @@ check: $(READY)         ## lint, types, layers, documentation drift
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 
+BENCH_MB ?= 5 100
+bench: $(READY)         ## hot paths beside peers and limits; sizes: make bench BENCH_MB="5 100 1000"
+	$(BIN)/python benchmarks/ingest.py --mb $(BENCH_MB) $(BENCH_OPTIONS)
+	$(BIN)/python benchmarks/query.py --mb $(lastword $(BENCH_MB))
+	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/scaling.py
+
 fuzz: $(READY)          ## the long grids; not part of CI
 	$(BIN)/python -m pytest -m fuzz --timeout 3600
 
