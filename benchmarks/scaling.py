@@ -9,6 +9,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import inputs
@@ -45,9 +46,7 @@ def main() -> None:
             return measured.run([sys.executable, "-c", INGEST, str(path), str(store), threads])
 
         ingest(given.threads[0])
-        found = measured.alternating(
-            {t: lambda t=t, ingest=ingest: ingest(t) for t in given.threads}, given.rounds
-        )
+        found = measured.alternating({t: partial(ingest, t) for t in given.threads}, given.rounds)
         size = path.stat().st_size / 1e6
         rows += [
             [

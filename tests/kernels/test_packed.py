@@ -57,10 +57,12 @@ def unpack(words, starts, depth):
     counts = packed.unpack(words, starts, depth, place, values, bits)
     has = np.unpackbits(bits, axis=1, count=rows, bitorder="little")
     assert counts.tolist() == has.sum(axis=1).tolist()
-    mask = packed.columns_present(words, starts, depth)
-    assert [n for n in range(packed.MOST_COLUMNS) if mask >> n & 1] == np.flatnonzero(
-        counts
-    ).tolist()
+    for mask, those in (
+        (packed.columns_present(words, starts, depth), counts > 0),
+        (packed.columns_common(words, starts, depth), counts == rows),
+    ):
+        numbers = [n for n in range(packed.MOST_COLUMNS) if mask >> n & 1]
+        assert numbers == np.flatnonzero(those).tolist()
     columns = {
         n: [v if h else None for v, h in zip(values[n].tolist(), has[n], strict=True)]
         for n in range(packed.MOST_COLUMNS)
@@ -89,13 +91,25 @@ def test_rows_come_back_in_any_order(table, at, random):
     fresh = np.empty(len(keys), np.int64)
     packed.find_starts(moved, 0, depth, fresh)
 
-    for found in ((words, starts), (moved, fresh)):
-        shown_keys, shown = unpack(*found, depth)
-        assert shown_keys == [tuple(keys[i]) for i in order]
+    other = [(i, -i) for i in range(len(keys))]
+    rekeyed = np.empty(len(moved) + 2 * len(keys), np.int64)
+    new = np.array(other, np.int64).reshape(len(keys), 2).T.copy()
+    end = packed.repack(words, starts, depth, new, rekeyed, 0)
+    second = np.empty(len(keys), np.int64)
+    assert packed.find_starts(rekeyed, 0, 2, second) == end
+
+    before = [tuple(keys[i]) for i in order]
+    for *found, keys_each, wanted_keys in (
+        (words, starts, depth, before),
+        (moved, fresh, depth, before),
+        (rekeyed, second, 2, other),
+    ):
+        shown_keys, shown = unpack(*found, keys_each)
+        assert shown_keys == wanted_keys
         wanted = {n: [c[i] for i in order] for n, c in columns.items()}
         assert shown == {n: c for n, c in wanted.items() if any(v is not None for v in c)}
         if texts is not None and keys:
-            assert read_texts(*found, depth) == [texts[i] for i in order]
+            assert read_texts(*found, keys_each) == [texts[i] for i in order]
 
 
 @given(

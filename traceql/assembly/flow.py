@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -54,20 +54,19 @@ class Flows:
     def __init__(self, memory: Memory, scratch: Path, diagnostics: Diagnostics) -> None:
         self._diagnostics = diagnostics
         self._labels = {name: Labels() for name in _LABELS}
-        # Keys: track, ts, binding, ordinal, flow key; flow key, ts, step, ordinal; ts, ordinal,
-        # flow key. A flow key is two numbers.
-        self._points = RowSorter("flow-point", 6, ("step", *_TEXTS), memory, scratch)
-        self._bound = RowSorter("flow-bound", 5, ("slice", *_TEXTS), memory, scratch)
-        ends = ("slice_out", "slice_in")
-        self._arrows = RowSorter("flow-arrow", 4, (*ends, *_TEXTS), memory, scratch)
+        # Keys: track, ts, binding, ordinal, flow key, step; flow key, ts, step, ordinal, slice;
+        # ts, ordinal, flow key, slice out, slice in. A flow key is two numbers.
+        self._points = RowSorter("flow-point", 7, _TEXTS, memory, scratch)
+        self._bound = RowSorter("flow-bound", 6, _TEXTS, memory, scratch)
+        self._arrows = RowSorter("flow-arrow", 6, _TEXTS, memory, scratch)
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Take rows of staging `flow_point`."""
         step = ints(pc.index_in(rows["step"], pa.array(_STEPS)))
         binding = ints(pc.index_in(rows["binding"], pa.array(_BINDINGS)))
         keys = [ints(rows[name]) for name in ("track_id", "ts")]
-        keys += [binding, ints(rows["ordinal"]), *_hashes(rows["key"])]
-        columns = {"step": Values(step, None)}
+        keys += [binding, ints(rows["ordinal"]), *_hashes(rows["key"]), step]
+        columns = {}
         for name, labels in self._labels.items():
             found = labels.encode(rows[name])
             if found is not None:
@@ -92,8 +91,8 @@ class Flows:
                 "id": array_of(Values(ids, None), pa.int32(), count),
                 "args": _args(arrows, columns),
             }
-            for name in ("slice_out", "slice_in"):
-                arrays[name] = array_of(columns[name], pa.int32(), count)
+            for name, ids in zip(("slice_out", "slice_in"), arrows.keys()[4:], strict=True):
+                arrays[name] = array_of(Values(ids, None), pa.int32(), count)
             for name, labels in self._labels.items():
                 arrays[name] = labels.decode(columns.get(name), count)
             yield pa.RecordBatch.from_arrays([arrays[f.name] for f in _STORED], schema=_STORED)
@@ -101,87 +100,57 @@ class Flows:
         self._arrows.clear()
 
     def _connect(self) -> None:
-        carried: _Points | None = None
+        carried: Rows | None = None
         was_open = False
         for rows in self._bound.sorted():
-            points = _Points.read(rows) if carried is None else carried.and_then(_Points.read(rows))
+            keys = rows.keys()
             fresh = 0 if carried is None else 1
-            first = points.key_starts()
-            opens = _open_after(points.step, first, was_open=was_open)
+            if carried is not None:
+                keys = np.concatenate([carried.keys(), keys], axis=1)
+            step, slices = keys[3], keys[5]
+            first = _key_starts(keys)
+            opens = _open_after(step, first, was_open=was_open)
             open_before = np.zeros(len(opens), np.bool_)
             open_before[1:] = opens[:-1] & ~first[1:]
-            seen = np.arange(len(opens)) >= fresh
-            unbound = points.slice == UNBOUND
+            unbound = slices == UNBOUND
             for code, found in (
                 ("flow_no_enclosing_slice", unbound),
-                ("flow_duplicate_id", (points.step == _START) & open_before),
-                ("flow_step_without_start", (points.step == _STEP) & ~open_before),
-                ("flow_end_without_start", (points.step == _END) & ~open_before),
+                ("flow_duplicate_id", (step == _START) & open_before),
+                ("flow_step_without_start", (step == _STEP) & ~open_before),
+                ("flow_end_without_start", (step == _END) & ~open_before),
             ):
-                self._diagnostics.count(code, int((found & seen).sum()))
-            arrives = open_before & (points.step != _START)
+                self._diagnostics.count(code, int(found[fresh:].sum()))
+            arrives = open_before & (step != _START)
             arrives[1:] &= ~unbound[1:] & ~unbound[:-1]
-            self._add_arrows(points, np.flatnonzero(arrives))
-            carried, was_open = points.last(), bool(opens[-1])
+            to = np.flatnonzero(arrives)
+            arrow = np.stack([*keys[[2, 4, 0, 1]][:, to], slices[to - 1], slices[to]])
+            if carried is not None and len(to) and to[0] == 1:
+                self._add_arrows(arrow[:, :1].copy(), carried, rows.of(np.arange(1)))
+                arrow, to = arrow[:, 1:].copy(), to[1:]
+            self._add_arrows(arrow, rows.of(to - fresh - 1), rows.of(to - fresh))
+            carried, was_open = rows.of(np.array([len(rows.starts) - 1])).copy(), bool(opens[-1])
 
-    def _add_arrows(self, points: _Points, to: Int64) -> None:
-        high, low, ts, _, ordinal = points.keys[:, to]
-        out = to - 1
-        columns = {
-            "slice_out": Values(points.slice[out], None),
-            "slice_in": Values(points.slice[to], None),
-        }
-        for name, values in points.labels.items():
-            found = np.where(values[out] >= 0, values[out], values[to])
+    def _add_arrows(self, keys: Int64, out: Rows, to: Rows) -> None:
+        """Add arrows; texts that the point they leave lacks are those of where they go."""
+        if out.have(_LABELS):
+            self._arrows.move(keys, out)
+            return
+        leaving, arriving = out.columns(), to.columns()
+        none = Values(np.full(keys.shape[1], -1), None)
+        columns = {}
+        for name in _LABELS:
+            here, there = (c.get(name, none).filled(-1) for c in (leaving, arriving))
+            found = np.where(here >= 0, here, there)
             columns[name] = where(found, found >= 0)
-        chosen = np.where(points.has_args[out], out, to)
-        args = points.args.take(pa.array(chosen))
-        self._arrows.add((ts, ordinal, high, low), columns | _no_args(args), texts_of(args))
+        args = pc.coalesce(_args(out, leaving), _args(to, arriving))
+        self._arrows.add(tuple(keys), columns | _no_args(args), texts_of(args))
 
 
-class _Points(NamedTuple):
-    """Bound points in order of key and time."""
-
-    keys: Int64
-    slice: Int64
-    labels: dict[str, Int64]
-    args: pa.Array
-
-    @classmethod
-    def read(cls, rows: Rows) -> _Points:
-        columns, count = rows.columns(), len(rows.starts)
-        none = Values(np.full(count, -1), None)
-        labels = {name: columns.get(name, none).filled(-1) for name in _LABELS}
-        return cls(rows.keys(), columns["slice"].values, labels, _args(rows, columns))
-
-    @property
-    def step(self) -> Int64:
-        step: Int64 = self.keys[3]
-        return step
-
-    @property
-    def has_args(self) -> Bool:
-        return np.asarray(self.args.is_valid())
-
-    def key_starts(self) -> Bool:
-        """Say for each point whether it is the first of its key."""
-        starts = np.ones(self.keys.shape[1], np.bool_)
-        starts[1:] = (self.keys[:2, 1:] != self.keys[:2, :-1]).any(axis=0)
-        return starts
-
-    def last(self) -> _Points:
-        labels = {name: values[-1:] for name, values in self.labels.items()}
-        return _Points(
-            self.keys[:, -1:], self.slice[-1:], labels, self.args.slice(len(self.args) - 1)
-        )
-
-    def and_then(self, more: _Points) -> _Points:
-        return _Points(
-            np.concatenate([self.keys, more.keys], axis=1),
-            np.concatenate([self.slice, more.slice]),
-            {n: np.concatenate([self.labels[n], more.labels[n]]) for n in self.labels},
-            pa.concat_arrays([self.args, more.args]),
-        )
+def _key_starts(keys: Int64) -> Bool:
+    """Say for each point whether it is the first of its flow key."""
+    starts = np.ones(keys.shape[1], np.bool_)
+    starts[1:] = (keys[:2, 1:] != keys[:2, :-1]).any(axis=0)
+    return starts
 
 
 def _no_args(args: pa.Array) -> dict[str, Values]:
@@ -227,14 +196,10 @@ class Binder:
             found = self._binding.bound()
             if found is None:
                 return
-            _, ts, binding, ordinal, high, low = self._waiting.keys()
+            _, ts, binding, ordinal, high, low, step = self._waiting.keys()
             own = binding == _OWN
             found[own] = self._numbers.of(ordinal[own])
-            columns = self._waiting.columns()
-            step = columns.pop("step").values
-            columns["slice"] = Values(found, None)
-            keys = (high, low, ts, step, ordinal)
-            self._bound.add(keys, columns, self._waiting.texts())
+            self._bound.move(np.stack([high, low, ts, step, ordinal, found]), self._waiting)
             self._next_points()
 
 

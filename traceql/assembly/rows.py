@@ -43,6 +43,20 @@ class Rows(NamedTuple):
         packed.read_keys(self.words, self.starts, keys)
         return keys
 
+    def copy(self) -> Rows:
+        """Give the same rows, for as long as wanted."""
+        words = np.empty(packed.count_words(self.words, self.starts, self.depth), np.int64)
+        packed.copy_rows(self.words, self.starts, self.depth, words)
+        starts = np.empty(len(self.starts), np.int64)
+        packed.find_starts(words, 0, self.depth, starts)
+        return self._replace(words=words, starts=starts)
+
+    def have(self, names: Sequence[str]) -> bool:
+        """Say whether every row has exactly these columns."""
+        mask = sum(1 << self.names.index(name) for name in names)
+        common = packed.columns_common(self.words, self.starts, self.depth)
+        return mask == common == packed.columns_present(self.words, self.starts, self.depth)
+
     def columns(self) -> dict[str, Values]:
         """Give the columns in which any row has a value."""
         rows = len(self.starts)
@@ -58,7 +72,7 @@ class Rows(NamedTuple):
             for at, c in enumerate(numbers)
         }
 
-    def of(self, which: Bool) -> Rows:
+    def of(self, which: Bool | Int64) -> Rows:
         """Give some of the rows."""
         return self._replace(starts=self.starts[which])
 
@@ -116,8 +130,27 @@ class RowSorter:
         self._end = packed.pack(
             stacked.astype(np.int64, copy=False), *ready, self._words, self._end
         )
-        self._held += count
-        self.rows += count
+        self._took(count)
+
+    def move(self, keys: Int64, rows: Rows) -> None:
+        """Take rows of a sorter with the same columns, under other keys.
+
+        Args:
+            keys: int64 [k, n].
+            rows: n rows.
+        """
+        count = keys.shape[1]
+        if count == 0:
+            return
+        room = packed.count_words(rows.words, rows.starts, rows.depth) + count * self._depth
+        if self._end + room > len(self._words):
+            self._make_room(room)
+        self._end = packed.repack(rows.words, rows.starts, rows.depth, keys, self._words, self._end)
+        self._took(count)
+
+    def _took(self, rows: int) -> None:
+        self._held += rows
+        self.rows += rows
         self.held_bytes = self._end * _WORD
         self._memory.check()
 

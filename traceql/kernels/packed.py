@@ -90,6 +90,33 @@ def pack(
 
 
 @kernel
+def repack(
+    source: Int64, starts: Int64, source_depth: int, keys: Int64, words: Int64, at: int
+) -> int:
+    """Write rows to `words` from `at` on with other keys than they had; give the end.
+
+    Args:
+        source: where the rows stand.
+        starts: where each begins.
+        source_depth: how many keys they had.
+        keys: int64 [k, n], the new ones.
+        words: int64, with room for them.
+        at: where to begin.
+    """
+    depth = keys.shape[0]
+    for i in range(starts.shape[0]):
+        for k in range(depth):
+            words[at + k] = keys[k, i]
+        second = starts[i] + source_depth
+        rest = (source[second] >> _SIZE_BITS) - source_depth
+        words[at + depth] = (source[second] & _COLUMNS) | (depth + rest) << _SIZE_BITS
+        for w in range(1, rest):
+            words[at + depth + w] = source[second + w]
+        at += depth + rest
+    return at
+
+
+@kernel
 def find_starts(words: Int64, at: int, depth: int, starts: Int64) -> int:
     """Write where each row begins, the first at `at`; give where the last one ends."""
     for i in range(starts.shape[0]):
@@ -113,6 +140,15 @@ def columns_present(words: Int64, starts: Int64, depth: int) -> int:
     mask = np.int64(0)
     for i in range(starts.shape[0]):
         mask |= words[starts[i] + depth]
+    return int(mask & _COLUMNS)
+
+
+@kernel
+def columns_common(words: Int64, starts: Int64, depth: int) -> int:
+    """Give the mask of the columns that all of the rows have; all columns if there are no rows."""
+    mask = np.int64(_COLUMNS)
+    for i in range(starts.shape[0]):
+        mask &= words[starts[i] + depth]
     return int(mask & _COLUMNS)
 
 
