@@ -92,6 +92,9 @@ class Texts:
 
 def encode_spans(rows: pa.RecordBatch, texts: Texts) -> pa.RecordBatch:
     """Turn rows of staging `span` into SLICE rows."""
+    if tables.has_templates(rows.schema):
+        columns = _event_columns("span", rows, rows["args"], texts) | {"dur": rows["dur"]}
+        return fill(columns, SLICE, rows.num_rows)
     args, lifted = lift(rows["args"], LIFTED)
     columns = _event_columns("span", rows, args, texts)
     columns |= {"dur": rows["dur"], **dict(zip(LIFTED_COLUMNS, lifted, strict=True))}
@@ -103,6 +106,9 @@ def encode_edges(rows: pa.RecordBatch, texts: Texts) -> pa.RecordBatch:
 
     Only the args of begins are lifted: a slice has one set of lifted columns.
     """
+    if tables.has_templates(rows.schema):
+        columns = _event_columns("edge", rows, rows["args"], texts) | {"is_end": rows["is_end"]}
+        return fill(columns, EDGE, rows.num_rows)
     is_end = rows["is_end"].to_numpy(zero_copy_only=False)
     if is_end.all():
         args, lifted = escape(rows["args"]), [pa.nulls(rows.num_rows, pa.int64())] * len(LIFTED)

@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = "1.0"
 """Version of the stored tables; a store of another major version must be migrated."""
 
+TEMPLATES = {b"args": b"templates"}
+"""Metadata of a chunk of `span` or `edge` whose args are lifted already.
+
+Its `args` are then texts with holes, as stored: for lifted integer i of a slice stand the byte 1
+and letter i. Behind the columns of the table stand `lifted_column(i)`, int64, of those i that any
+row has. Args of rows that end a slice have no holes. A text without holes holds no byte 1 and
+does not begin with byte 2, unless byte 2 was put before it.
+"""
+
 Kind = Literal["canonical", "staging"]
 
 
@@ -117,6 +126,11 @@ def _arrow_type(name: str) -> pa.DataType:
         "binary": pa.binary(),
     }
     return types[name]
+
+
+def has_templates(schema: pa.Schema) -> bool:
+    """Tell whether rows carry lifted args (`TEMPLATES`)."""
+    return bool(schema.metadata) and schema.metadata.get(b"args") == TEMPLATES[b"args"]
 
 
 def _load(kind: Kind) -> dict[str, Table]:
@@ -216,6 +230,14 @@ def validate(name: str, rows: pa.RecordBatch | pa.Table) -> None:
     import pyarrow as pa
 
     expected = table(name).arrow_schema
+    if has_templates(rows.schema):
+        lifted = {lifted_column(i): pa.int64() for i in range(len(table("slice").lifted_args))}
+        extra = rows.schema.names[len(expected) :]
+        if name not in {"span", "edge"} or any(
+            lifted.get(column) != rows.schema.field(column).type for column in extra
+        ):
+            raise ValueError(f"{name}: columns {extra} are no lifted args")
+        rows = rows.select(expected.names)
     if rows.schema.names != expected.names:
         raise ValueError(f"{name}: columns are {rows.schema.names}, not {expected.names}")
     for field in expected:

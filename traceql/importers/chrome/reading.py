@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +24,19 @@ from traceql.importers.chrome.rows import BATCH_BYTES
 from traceql.importers.chrome.slices import Slices
 from traceql.importers.chrome.states import States
 from traceql.importers.chrome.times import ns
+from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
-    from traceql.model.protocols import Chunk, Source
+    from traceql.importers.chrome import Chrome
+    from traceql.importers.chrome.fast import Fast
+    from traceql.model.protocols import Source
 
 READ_BYTES = 1 << 20
 _EVENTS = re.compile(rb'"traceEvents"\s*:\s*(?=\[)')
+LARGE_BYTES = 30_000_000
+"""Smaller texts are read before the kernels of the fast path would be loaded."""
+_STRETCH = 4096
+"""Events read slowly where something is damaged, before the fast path is tried again."""
 _ROUND = 4096
 """Events after which full batches are given."""
 
@@ -36,11 +46,14 @@ Handler = Callable[[Members, int, int, int], object]
 class Reading:
     """The reading of one source, from its first byte to the last chunk."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, options: Chrome) -> None:
+        self._source, self._options = source, options
         self._context = context = Context()
-        self._stream = JsonStream(_utf8(source.blocks(READ_BYTES)), context.diagnostics.count)
+        blocks, large = _measured(_utf8(source.blocks(READ_BYTES)), options.path)
+        self._stream = JsonStream(blocks, context.diagnostics.count)
+        self._text = self._stream.element_text
         self._metadata = Metadata(context)
+        self._metadata_event = self._metadata.event
         self._profiles = Profiles(context)
         self._kineto = Kineto(context)
         self._handlers = self._phases()
@@ -48,6 +61,17 @@ class Reading:
         self._ordinal = 0
         self._arrays = 0
         self._with_phase = self._without_phase = False
+        self._fast = self._make_fast() if large else None
+
+    def _make_fast(self) -> Fast:
+        from traceql.importers.chrome.fast import Fast
+
+        options = self._options
+        return Fast(
+            self._context, self._kineto, self._odd_event,
+            threads=options.threads or min(os.cpu_count() or 1, 4),
+            block_bytes=options.block_bytes,
+        )  # fmt: skip
 
     def _phases(self) -> dict[str, Handler]:
         flows = Flows(self._context)
@@ -62,7 +86,7 @@ class Reading:
             "n": slices.async_instant,
             "p": slices.legacy_step,
             "T": states.state,
-            "M": self._metadata.event,
+            "M": self._metadata_event,
             "P": keep(self._profiles.sample, slices.elsewhere),
         }
         table |= dict.fromkeys("BE", slices.edge)
@@ -84,7 +108,7 @@ class Reading:
             if otherwise is not None:
                 otherwise(e, ordinal, ts, offset)
             else:
-                self._context.keep_unread(self._stream.element_text())
+                self._context.keep_unread(self._text())
 
         return handler
 
@@ -153,26 +177,56 @@ class Reading:
     def _events(self) -> Iterator[Chunk]:
         """Read the events of the array at the cursor."""
         self._arrays += 1
-        context, by_token, rows = self._context, self._by_token, self._context.rows
-        flush_at, metadata = self._stream.offset + BATCH_BYTES, self._metadata.event
-        for offset, e in self._stream.elements():
-            if e:
-                handler = by_token.get(e.get(b"ph", b""))
-                if handler is None:
-                    handler, e = self._phase(e)  # noqa: PLW2901
-                ts = ns(e.get(b"ts"))
-                if handler is not None and (ts is not None or handler == metadata):
-                    handler(e, self._ordinal, ts or 0, offset)
+        self._stream.step()
+        while self._fast is not None:
+            outcome = None
+            for outcome in self._fast.chunks(self._stream, self._ordinal):
+                if isinstance(outcome, Chunk):
+                    yield outcome
                 else:
-                    context.diagnostics.count("json_parser_failure", offset)
-                    context.keep_unread(self._stream.element_text())
-            elif e is None:
-                self._without_phase = True
-                context.diagnostics.count("json_parser_failure", offset)
-            self._ordinal += 1
+                    self._ordinal = outcome.ordinal
+            self._with_phase |= self._fast.plain
+            if outcome is None or isinstance(outcome, Chunk) or outcome.closed:
+                return
+            # Something is damaged here, or the text ends: the slow path knows what to do.
+            before = self._ordinal
+            yield from self._slow_events(_STRETCH)
+            if self._ordinal - before < _STRETCH:
+                return
+        yield from self._slow_events(None)
+
+    def _slow_events(self, most: int | None) -> Iterator[Chunk]:
+        """Read events of the array that the cursor stands in, one by one, `most` of them."""
+        rows = self._context.rows
+        flush_at = self._stream.offset + BATCH_BYTES
+        for offset, e in islice(self._stream.rest_of_array(), most):
+            self._event(e, offset)
             if not self._ordinal % _ROUND or offset >= flush_at:
                 flush_at = offset + BATCH_BYTES
                 yield from rows.full(offset)
+
+    def _odd_event(self, e: Members, ordinal: int, offset: int, raw: bytes) -> None:
+        """Read an event that the fast path does not."""
+        self._ordinal = ordinal
+        self._text = lambda: raw
+        self._event(e, offset)
+        self._text = self._stream.element_text
+
+    def _event(self, e: Members | None, offset: int) -> None:
+        if e:
+            handler = self._by_token.get(e.get(b"ph", b""))
+            if handler is None:
+                handler, e = self._phase(e)
+            ts = ns(e.get(b"ts"))
+            if handler is not None and (ts is not None or handler == self._metadata_event):
+                handler(e, self._ordinal, ts or 0, offset)
+            else:
+                self._context.diagnostics.count("json_parser_failure", offset)
+                self._context.keep_unread(self._text())
+        elif e is None:
+            self._without_phase = True
+            self._context.diagnostics.count("json_parser_failure", offset)
+        self._ordinal += 1
 
     def _phase(self, e: Members) -> tuple[Handler | None, Members]:
         """Find the handler of a phase met for the first time; only its first letter counts."""
@@ -219,6 +273,25 @@ def _plain(key: bytes) -> bytes:
     if b"\\" not in key:
         return key
     return text_of(b'"' + key + b'"', lambda: None).encode()
+
+
+def _measured(blocks: Iterator[bytes], path: str) -> tuple[Iterator[bytes], bool]:
+    """Tell whether the fast path is to read the text: as said, else by its first 30 MB."""
+    if path != "auto":
+        return blocks, path == "fast"
+    held: deque[bytes] = deque()
+    size = 0
+    for block in blocks:
+        held.append(block)
+        size += len(block)
+        if size >= LARGE_BYTES:
+            break
+    return chain(_drained(held), blocks), size >= LARGE_BYTES
+
+
+def _drained(held: deque[bytes]) -> Iterator[bytes]:
+    while held:
+        yield held.popleft()
 
 
 def _utf8(blocks: Iterator[bytes]) -> Iterator[bytes]:

@@ -69,6 +69,13 @@ class Rows:
                 yield chunk(name, COLUMNS[name], rows[:BATCH_ROWS])
                 del rows[:BATCH_ROWS]
 
+    def take(self, table: str) -> list[tuple[Any, ...]]:
+        """Take the rows of one table, all that there are."""
+        rows = self._rows[table]
+        taken = rows[:]
+        rows.clear()
+        return taken
+
     def rest(self) -> Iterator[Chunk]:
         """Give everything that is left."""
         for name, rows in self._rows.items():

@@ -130,6 +130,10 @@ class Tracks:
             self._by_tokens[pid, tid] = found
         return found
 
+    def numbered(self, track_id: int) -> Lane:
+        """Give the track of a number."""
+        return self._order[track_id]
+
     def other(
         self,
         kind: str,

@@ -1,0 +1,250 @@
+"""Number the tracks of plain events in the order of the file, odd events among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from traceql.importers.chrome.kineto import mark_stream
+from traceql.importers.chrome.lexicon import DEVICE, STREAM
+from traceql.importers.chrome.plain import INT32, SLOW
+from traceql.kernels import scan_columns as at
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceql.importers.chrome.context import Context
+    from traceql.importers.chrome.kineto import Kineto
+    from traceql.importers.chrome.lexicon import Lexicon
+    from traceql.importers.chrome.plain import Plain
+    from traceql.importers.chrome.tracks import Lane
+    from traceql.kernels.scan_columns import Columns
+
+    Int64 = NDArray[np.int64]
+    Int32 = NDArray[np.int32]
+
+THREAD, PROCESS, GLOBAL, ASYNC = range(4)
+"""On what kind of track an event lies."""
+
+_PLACE = (
+    1 << at.PID | 1 << at.TID | 1 << at.PID_IS_TEXT | 1 << at.TID_IS_TEXT
+)  # fmt: skip
+_KIND_SHIFT = 32
+_IS_ASYNC = np.zeros(256, np.bool_)
+_IS_ASYNC[list(b"ben")] = True
+_IS_INSTANT = np.zeros(256, np.bool_)
+_IS_INSTANT[list(b"iI")] = True
+
+Visit = Callable[[], bool]
+"""Does what is due at an event; False where the text is damaged there."""
+
+
+class Places(NamedTuple):
+    """Where the events of a batch lie.
+
+    Attributes:
+        kinds: int64 [n], THREAD, PROCESS, GLOBAL or ASYNC.
+        lanes: int32 [n], numbers in `Lexicon.lanes`; -1 for odd events.
+        asyncs: int64, places of async events; `async_ids`: their numbers in `Lexicon.asyncs`.
+    """
+
+    kinds: Int64
+    lanes: Int32
+    asyncs: Int64
+    async_ids: Int32
+
+
+class Work(NamedTuple):
+    """Device and stream of each work on devices, int64, and where there is none."""
+
+    device: Int64
+    no_device: NDArray[np.bool_]
+    stream: Int64
+    no_stream: NDArray[np.bool_]
+
+
+class Numbering:
+    """Numbers the tracks of one batch after the other.
+
+    What is met for the first time is visited in the order of events, and at each visit the same
+    is asked of `Tracks` as the slow path asks there: so the numbers are the same.
+    """
+
+    def __init__(self, context: Context, kineto: Kineto) -> None:
+        self._context, self._kineto = context, kineto
+
+    def places(
+        self, columns: Columns, plain: Plain, lexicon: Lexicon
+    ) -> tuple[Places, list[tuple[int, int, Visit]]]:
+        """Find where events lie, and what is to be visited: (event, step within it, visit)."""
+        phases = columns.marks[at.PHASE_BYTE]
+        kinds = _kinds(phases, columns.marks[at.INSTANT_BYTE])
+        good = np.flatnonzero(plain.groups != SLOW)
+        lanes = np.full(phases.size, -1, np.int32)
+        present = columns.present
+        pid = np.where(present & 1 << at.PID, columns.numbers[at.PID], 0)
+        tid = np.where(present & 1 << at.TID, columns.numbers[at.TID], 0)
+        key = (present & _PLACE) | kinds << _KIND_SHIFT
+        if good.size == phases.size:
+            lanes, fresh = lexicon.lanes.number(pid, tid, key)
+        else:
+            lanes[good], fresh = lexicon.lanes.number(pid[good], tid[good], key[good])
+        visits: list[tuple[int, int, Visit]] = []
+        for row in good[fresh].tolist():
+            tokens = (
+                self._token(columns, lexicon, row, at.PID, at.PID_IS_TEXT),
+                self._token(columns, lexicon, row, at.TID, at.TID_IS_TEXT),
+            )
+            visits.append((row, 0, self._lane_visit(lexicon, int(kinds[row]), *tokens)))
+        asyncs = good[kinds[good] == ASYNC]
+        async_ids = np.zeros(0, np.int32)
+        if asyncs.size:
+            async_ids, found = self._asyncs(columns, lexicon, asyncs)
+            visits += found
+        return Places(kinds, lanes, asyncs, async_ids), visits
+
+    @staticmethod
+    def _token(
+        columns: Columns, lexicon: Lexicon, row: int, field: int, is_text: int
+    ) -> bytes | None:
+        """Give the source text of a pid, tid or id."""
+        present = int(columns.present[row])
+        if not present >> field & 1:
+            return None
+        number = int(columns.numbers[field][row])
+        return b'"%b"' % lexicon.texts.raw[number] if present >> is_text & 1 else b"%d" % number
+
+    def _lane_visit(
+        self, lexicon: Lexicon, kind: int, pid: bytes | None, tid: bytes | None
+    ) -> Visit:
+        tracks = self._context.tracks
+
+        def visit() -> bool:
+            track, utid = -1, -1
+            upid = -1
+            if kind == THREAD:
+                lane = tracks.lane(pid, tid)
+                track = lane.track_id
+                thread = tracks.thread(pid, tid)
+                upid, utid = thread.upid, thread.utid
+            elif kind == PROCESS:
+                process = tracks.process(pid)
+                track = tracks.other("process_instant", process.upid, process).track_id
+            elif kind == GLOBAL:
+                tracks.process(pid)
+                track = tracks.other("global_instant", None).track_id
+            else:
+                thread = tracks.thread(pid, tid)
+                upid, utid = thread.upid, thread.utid
+            lexicon.tracks.append(track)
+            lexicon.processes.append(upid)
+            lexicon.threads.append(utid)
+            lexicon.marked.append(0)
+            return True
+
+        return visit
+
+    def _asyncs(
+        self, columns: Columns, lexicon: Lexicon, rows: Int64
+    ) -> tuple[Int32, list[tuple[int, int, Visit]]]:
+        is_text = columns.present[rows] >> at.ID_IS_TEXT & 1
+        category = columns.ids[at.CATEGORY_ID][rows].astype(np.int64)
+        ids, fresh = lexicon.asyncs.number(
+            category, columns.numbers[at.ID][rows], is_text.astype(np.int64)
+        )
+        return ids, [
+            (row, 1, self._async_visit(columns, lexicon, row)) for row in rows[fresh].tolist()
+        ]
+
+    def _async_visit(self, columns: Columns, lexicon: Lexicon, row: int) -> Visit:
+        tracks = self._context.tracks
+        pid = self._token(columns, lexicon, row, at.PID, at.PID_IS_TEXT)
+        tid = self._token(columns, lexicon, row, at.TID, at.TID_IS_TEXT)
+        token = self._token(columns, lexicon, row, at.ID, at.ID_IS_TEXT) or b""
+        name_id, category_id = (int(columns.ids[i][row]) for i in (at.NAME_ID, at.CATEGORY_ID))
+        name = lexicon.names.texts[name_id] if name_id >= 0 else None
+        category = lexicon.categories.texts[category_id] if category_id >= 0 else None
+        args = {"id": token.decode()}
+        if category is not None:
+            args["category"] = f'"{lexicon.categories.raw[category_id].decode()}"'
+
+        def visit() -> bool:
+            key = (False, category, None, self._context.id_of(token), None, None)
+            process, thread = tracks.process(pid), tracks.thread(pid, tid)
+            lane = tracks.other("async", key, process, thread, name=name, args=args)
+            lexicon.async_tracks.append(lane.track_id)
+            lexicon.async_threads.append(lane.thread.utid if lane.thread else -1)
+            return True
+
+        return visit
+
+    def works(self, columns: Columns, plain: Plain, lexicon: Lexicon) -> Work:
+        """Find device and stream of work on devices: those said, else pid and tid."""
+        rows, ids = plain.works, plain.work_ids
+        device, no_device = lexicon.works.gather(DEVICE, ids, columns.lifted, rows)
+        stream, no_stream = lexicon.works.gather(STREAM, ids, columns.lifted, rows)
+        none = np.zeros(rows.size, np.bool_)
+        no_device = none if no_device is None else no_device
+        no_stream = none if no_stream is None else no_stream
+        pid, no_pid = _number(columns, rows, at.PID, at.PID_IS_TEXT)
+        tid, no_tid = _number(columns, rows, at.TID, at.TID_IS_TEXT)
+        no_pid |= (pid < -INT32) | (pid >= INT32)
+        return Work(
+            np.where(no_device, pid, device),
+            no_device & no_pid,
+            np.where(no_stream, tid, stream),
+            no_stream & no_tid,
+        )
+
+    def stream_visits(
+        self,
+        plain: Plain,
+        places: Places,
+        work: Work,
+        lexicon: Lexicon,
+        lane: Callable[[int], Lane],
+    ) -> list[tuple[int, int, Visit]]:
+        """Give the visits that make tracks those of streams, by the first work on each."""
+        lanes = places.lanes[plain.works]
+        marked = np.zeros(len(lexicon.lanes), np.bool_)
+        marked[: len(lexicon.marked)] = np.frombuffer(bytes(lexicon.marked), np.bool_)
+        waiting = np.flatnonzero(~marked[lanes])
+        _, first = np.unique(lanes[waiting], return_index=True)
+        visits: list[tuple[int, int, Visit]] = []
+        for number in waiting[first].tolist():
+            device = None if work.no_device[number] else int(work.device[number])
+            stream = None if work.no_stream[number] else int(work.stream[number])
+            visit = self._mark(lexicon, int(lanes[number]), lane, device, stream)
+            visits.append((int(plain.works[number]), 2, visit))
+        return visits
+
+    @staticmethod
+    def _mark(
+        lexicon: Lexicon, number: int, lane: Callable[[int], Lane],
+        device: int | None, stream: int | None,
+    ) -> Visit:  # fmt: skip
+        def visit() -> bool:
+            mark_stream(lane(int(lexicon.tracks.array[number])), device, stream)
+            lexicon.marked[number] = 1
+            return True
+
+        return visit
+
+
+def _kinds(phases: NDArray[np.uint8], scopes: NDArray[np.uint8]) -> Int64:
+    kinds = np.where(_IS_ASYNC[phases], ASYNC, THREAD)
+    instant = _IS_INSTANT[phases]
+    if instant.any():
+        kinds[instant & (scopes == ord("p"))] = PROCESS
+        kinds[instant & (scopes == ord("g"))] = GLOBAL
+    return kinds
+
+
+def _number(
+    columns: Columns, rows: Int64, field: int, is_text: int
+) -> tuple[Int64, NDArray[np.bool_]]:
+    present = columns.present[rows]
+    missing = (present >> field & 1 == 0) | (present >> is_text & 1 == 1)
+    return np.where(missing, 0, columns.numbers[field][rows]), missing
