@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _SHARE = 2
 """Sorting and merging work on copies, so sorters hold a part of the memory allowed."""
-_MOST_HELD_BYTES = 96 << 20
+_MOST_HELD_BYTES = 64 << 20
 """More than this is better on disk: a run is written and merged about as fast as memory is used."""
 
 

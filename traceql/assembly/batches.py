@@ -37,7 +37,7 @@ class Batches:
             rows: how many there are.
         """
         if self._rows == 0 and rows == order.BATCH_ROWS:
-            return [self._batch(columns, rows)]
+            return [batch_of(self._schema, columns, rows)]
         found, at = [], 0
         while at < rows:
             count = min(rows - at, order.BATCH_ROWS - self._rows)
@@ -58,7 +58,7 @@ class Batches:
             name: where(values[: self._rows], has[: self._rows])
             for name, (values, has) in self._columns.items()
         }
-        batch = self._batch(columns, self._rows)
+        batch = batch_of(self._schema, columns, self._rows)
         self._columns, self._rows = {}, 0
         return [batch]
 
@@ -70,6 +70,8 @@ class Batches:
         values[self._rows : self._rows + count] = column.values[at : at + count]
         has[self._rows : self._rows + count] = column.has[at : at + count]
 
-    def _batch(self, columns: Mapping[str, Values | None], rows: int) -> pa.RecordBatch:
-        arrays = [array_of(columns.get(f.name), f.type, rows) for f in self._schema]
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+def batch_of(schema: pa.Schema, columns: Mapping[str, Values | None], rows: int) -> pa.RecordBatch:
+    """Give a batch of a schema of integers; a column that is None or not there is of nulls."""
+    arrays = [array_of(columns.get(field.name), field.type, rows) for field in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)

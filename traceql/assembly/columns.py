@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -110,10 +111,11 @@ def text_array(texts: Texts, has: Bool) -> pa.Array:
 
 
 class Labels:
-    """Texts of a column of few different ones, as numbers."""
+    """Texts of a column of few different ones, as numbers from 0 by first appearance."""
 
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
+    def __init__(self, known: Sequence[str] = ()) -> None:
+        """Number texts; those that are `known` come first."""
+        self._numbers = {text: number for number, text in enumerate(known)}
 
     def encode(self, column: pa.Array) -> Values | None:
         """Give the number of each text; None: all are null."""

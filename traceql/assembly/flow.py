@@ -53,6 +53,7 @@ class Flows:
 
     def __init__(self, memory: Memory, scratch: Path, diagnostics: Diagnostics) -> None:
         self._diagnostics = diagnostics
+        self._steps, self._bindings = Labels(_STEPS), Labels(_BINDINGS)
         self._labels = {name: Labels() for name in _LABELS}
         # Keys: track, ts, binding, ordinal, flow key, step; flow key, ts, step, ordinal, slice;
         # ts, ordinal, flow key, slice out, slice in. A flow key is two numbers.
@@ -62,10 +63,12 @@ class Flows:
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Take rows of staging `flow_point`."""
-        step = ints(pc.index_in(rows["step"], pa.array(_STEPS)))
-        binding = ints(pc.index_in(rows["binding"], pa.array(_BINDINGS)))
+        step = self._steps.encode(rows["step"])
+        binding = self._bindings.encode(rows["binding"])
+        if step is None or binding is None:
+            return
         keys = [ints(rows[name]) for name in ("track_id", "ts")]
-        keys += [binding, ints(rows["ordinal"]), *_hashes(rows["key"]), step]
+        keys += [binding.values, ints(rows["ordinal"]), *_hashes(rows["key"]), step.values]
         columns = {}
         for name, labels in self._labels.items():
             found = labels.encode(rows[name])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from traceql.assembly.batches import Batches
+from traceql.assembly import order
+from traceql.assembly.batches import Batches, batch_of
 from traceql.assembly.columns import Values, values_of, where
 from traceql.assembly.encode import LIFTED_COLUMNS, SLICE, Texts
 from traceql.assembly.order import Memory, ints
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _KEY_COLUMNS = ("track_id", "ts", "dur", "ordinal")
 _COLUMNS = tuple(name for name in SLICE.names if name not in _KEY_COLUMNS)
 _CARRIED = ("correlation_id", "thread_ts", "thread_dur", *LIFTED_COLUMNS)
+_PARTS = 4
+"""A batch of the store is made in so many parts."""
 _SMALLEST = np.iinfo(np.int64).min
 _LANE_BITS = 32
 
@@ -66,7 +69,8 @@ class Slices:
 
     def sorted(self) -> Iterator[Rows]:
         """Give all slices; their keys are track, time, a length to be read by `_dur`, ordinal."""
-        return self._sorter.sorted()
+        # What comes of few rows stays in the cache, and is small beside the batches.
+        return self._sorter.sorted(max(1, order.BATCH_ROWS // _PARTS))
 
     def clear(self) -> None:
         """Forget them."""
@@ -150,10 +154,8 @@ class Nest:
                 track[over] = self._first_overflow + np.searchsorted(self._lane_keys, keys)
             known = _Known(ids, ts, dur, track, nested.depth.astype(np.int64), nested.parent, own)
             if over.any():
-                apart = Batches(STORED)
                 columns = _columns(rows.of(over), known.of(over), texts)
-                full = apart.add(columns, int(over.sum()))
-                yield from ((False, batch) for batch in [*full, *apart.rest()])
+                yield False, batch_of(STORED, columns, int(over.sum()))
                 known = known.of(~over)
             columns = _columns(rows.of(~over) if over.any() else rows, known, texts)
             yield from ((True, batch) for batch in main.add(columns, len(known.ts)))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Int64 = NDArray[np.int64]
     Bool = NDArray[np.bool_]
 
-RUN_BYTES = 64 << 20
+RUN_BYTES = 32 << 20
 """A sorter holds no more in memory; its room is reserved at once and touched as it fills."""
 
 _WORD = 8
@@ -185,15 +185,16 @@ class RowSorter:
         self._end = self._held = self.held_bytes = 0
         self._starts = None
 
-    def sorted(self) -> Iterator[Rows]:
-        """Give all rows in order of the keys, BATCH_ROWS at a time."""
+    def sorted(self, at_once: int | None = None) -> Iterator[Rows]:
+        """Give all rows in order of the keys, `at_once` or BATCH_ROWS at a time."""
+        at_once = order.BATCH_ROWS if at_once is None else at_once
         self.sealed = True
         if self._runs:
             self.spill()
             self._words = np.empty(0, np.int64)
-            yield from self._merged()
+            yield from self._merged(at_once)
         else:
-            yield from self._in_memory(order.BATCH_ROWS)
+            yield from self._in_memory(at_once)
 
     def clear(self) -> None:
         """Forget all rows, in memory and on disk."""
@@ -221,15 +222,15 @@ class RowSorter:
     def _view(self, words: Int64, starts: Int64) -> Rows:
         return Rows(words, starts, self._depth, self._names)
 
-    def _merged(self) -> Iterator[Rows]:
+    def _merged(self, at_once: int) -> Iterator[Rows]:
         room = max(size for run in self._runs for size in run.sizes)
         words = np.empty((len(self._runs), room), np.int64)
         blocks = [run.blocks(words[source]) for source, run in enumerate(self._runs)]
         place = np.arange(len(blocks)) * room
         stop = place.copy()
         more = np.ones(len(blocks), np.bool_)
-        out = np.empty(order.BATCH_ROWS * (self._depth + 2 + len(self._names)), np.int64)
-        starts = np.zeros(order.BATCH_ROWS + 2, np.int64)
+        out = np.empty(at_once * (self._depth + 2 + len(self._names)), np.int64)
+        starts = np.zeros(at_once + 2, np.int64)
         while True:
             source, rows, end = packed.merge(
                 words.reshape(-1), place, stop, more, self._depth, out, starts

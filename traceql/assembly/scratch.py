@@ -81,7 +81,7 @@ class Run:
 class PackedWriter:
     """Writes packed rows (`traceql.kernels.packed`) in blocks; a full disk is StoreFull."""
 
-    block_rows = 8 * 1024
+    block_rows = 4 * 1024
     """Rows of a block; a merge holds one block of each run."""
 
     def __init__(self, path: Path) -> None:
