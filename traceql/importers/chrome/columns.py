@@ -235,7 +235,7 @@ class Events:
             "context_id": pa.array(context, mask=no_context),
             "stream_id": pa.array(work.stream, mask=work.no_stream),
             "correlation_id": self._correlation(columns.ids[at.ARGS_ID][rows], None, rows),
-            "bytes": pa.array(np.abs(size), mask=no_size),
+            "bytes": pa.array(_absolute(size), mask=no_size),
             "copy_kind": texts(lex.COPY, lexicon.copies.array),
             "src_memory": texts(lex.SOURCE, lexicon.copies.array),
             "dst_memory": texts(lex.DESTINATION, lexicon.copies.array),
@@ -257,7 +257,6 @@ class Events:
 
         size, _ = facts.gather(lex.BYTES, ids, columns.lifted, rows)
         device, no_device = self.memory_devices()
-        absolute = np.where(size == -_INT64, _INT64 - 1, np.abs(size))
         return _batch("allocation_event", {
             "ordinal": pa.array(self._ordinals[rows]),
             "ts": pa.array(columns.numbers[at.TS][rows]),
@@ -266,7 +265,7 @@ class Events:
             "device_id": pa.array(device.astype(np.int32), mask=no_device),
             "kind": coded((size < 0).astype(np.int32), None, pa.array(["alloc", "free"])),
             "address": number(lex.ADDRESS),
-            "bytes": pa.array(absolute),
+            "bytes": pa.array(_absolute(size)),
             "total_bytes": number(lex.TOTAL_BYTES),
             "reserved_bytes": number(lex.RESERVED),
         })  # fmt: skip
@@ -285,6 +284,10 @@ _REST = (
     "grid_x", "grid_y", "grid_z", "block_x", "block_y", "block_z",
     "registers_per_thread", "shared_bytes", "graph_id", "graph_node_id",
 )  # fmt: skip
+
+
+def _absolute(sizes: Int64) -> Int64:
+    return np.where(sizes == -_INT64, _INT64 - 1, np.abs(sizes))
 
 
 def _batch(table: str, found: dict[str, pa.Array]) -> pa.RecordBatch:

@@ -110,7 +110,7 @@ class Kineto:
         mark_stream(lane, device, stream)
         if correlation is not None:
             self._links.append((ordinal, "", correlation, "device"))
-        size = None if work.size is None else abs(work.size)
+        size = None if work.size is None else min(abs(work.size), _INT64 - 1)
         self._gpu.append((
             ordinal, work.kind, device, work.context, stream, correlation, size, *work.rest,
             None if work.occupancy is None else work.occupancy / 100,
@@ -226,6 +226,8 @@ def folded(raw: bytes | None) -> dict[str, Any]:
 
 def _int(value: Any) -> int | None:
     """Give a whole number of any spelling (also decimal or 0x text) that fits int64."""
+    if type(value) is int:
+        return value if -_INT64 <= value < _INT64 else None
     if isinstance(value, str):
         try:
             value = int(value, 16 if value[:2].lower() == "0x" else 10)

@@ -8,7 +8,7 @@ import numpy as np
 
 from traceql.importers.chrome import templates
 from traceql.importers.chrome.kineto import memory_of, positive, work_of
-from traceql.importers.chrome.templates import Facts
+from traceql.importers.chrome.templates import Facts, Hole
 from traceql.importers.chrome.vocabulary import (
     Texts,
     Vocabulary,
@@ -32,7 +32,8 @@ MEMORY, CPU_PROFILE, TOTAL = 1, 2, 3
 """What is special about a name."""
 _SPECIAL = {b"[memory]": MEMORY, b"CpuProfile": CPU_PROFILE}
 ROLES = ("", "launch", "kernel", "memcpy", "memset", "mtia")
-LAUNCH, FIRST_WORK = 1, 2
+LAUNCH, KERNEL = 1, 2
+FIRST_WORK = KERNEL
 KINDS = ("kernel", "memcpy", "memset")
 
 # Fields of works, of which those from COPY to DESTINATION are numbers of texts.
@@ -43,6 +44,9 @@ WORK_WIDTH = 19
 # Fields of allocations.
 BYTES, ON_DEVICE, ADDRESS, TOTAL_BYTES, RESERVED = range(5)
 
+_KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+_CORRELATION_HOLE = Hole(templates.KEYS.index("correlation") + 1)
+_CORRELATION = 1 << _CORRELATION_HOLE - 1
 _MOST_TEXT_BYTES = 32 << 20
 
 
@@ -115,13 +119,19 @@ class Lexicon:
     def _template(self, raw: bytes, holes: int) -> str | None:
         text = template(raw, holes)
         correlation: int | None = None
-        if text is not None and b"correlation" in raw.lower():
-            said = templates.read(raw) if b"orrelation" in raw else None
+        mentions = raw.lower().count(b"correlation") if text is not None else 0
+        if mentions == 1 and holes & _CORRELATION and b"\\u" not in raw:
+            correlation = None if templates.plainly(raw) is None else _CORRELATION_HOLE
+        elif mentions:
+            said = templates.read(raw, holes) if b"orrelation" in raw else None
             correlation = positive(said.get("correlation")) if said is not None else None
             text = text if said is not None else None
-        self.correlations.add((correlation,))
+        self.correlations.add((correlation,), holes)
         self.averages.append(b'"avg ms"' in raw)
         return text
+
+    def _holes(self, args: int) -> int:
+        return int(self.scanner.args.table.notes[args])
 
     def learn_work(self, name: int, args: int, role: int) -> None:
         """Read work on a device: the next number of `work_keys`.
@@ -129,28 +139,30 @@ class Lexicon:
         `work_state` becomes 0 where it is no work, -1 where the slow path must read it.
         """
         said: Mapping[str, Any] | None = {}
+        holes = 0
         if args >= 0:
-            said = templates.read(self.args.raw[args])
+            holes = self._holes(args)
+            said = templates.read(self.args.raw[args], holes)
         text = self.names.texts[name] if name >= 0 else ""
         work = None if said is None else work_of(ROLES[role], text, said)
         if work is None:
             self.work_state.append(-1 if said is None else 0)
-            self.works.add((None,) * WORK_WIDTH)
+            self.works.add((None,) * WORK_WIDTH, 0)
             return
         copy = [None if text is None else self._copy_number(text) for text in work.rest[:3]]
         rest: list[Any] = list(work.rest[3:])
         share = None if work.occupancy is None else work.occupancy / 100
         bits = None if share is None else int(np.float64(share).view(np.int64))
-        head = (KINDS.index(work.kind), work.device, work.context, work.stream, work.size)
-        self.works.add((*head, *copy, *rest, bits))
+        head = (_KIND_NUMBERS[work.kind], work.device, work.context, work.stream, work.size)
+        self.works.add((*head, *copy, *rest, bits), holes)
         self.work_state.append(1)
 
     def learn_memory(self, args: int) -> None:
         """Read the args of [memory]: the next number of `memory_keys`; as `learn_work`."""
-        said = templates.read(self.args.raw[args])
-        found = memory_of(said or {})
+        holes = self._holes(args)
+        found = memory_of(templates.read(self.args.raw[args], holes) or {})
         self.memory_state.append(-1 if found.size is None else 1)
-        self.memories.add(found)
+        self.memories.add(found, holes)
 
     def _copy_number(self, text: str | int) -> int:
         number = self._copy_numbers.setdefault(str(text), len(self._copy_numbers))

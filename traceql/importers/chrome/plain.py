@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from traceql.importers.chrome.lexicon import CPU_PROFILE, DEVICE, FIRST_WORK, MEMORY, TOTAL
+from traceql.importers.chrome.lexicon import CPU_PROFILE, DEVICE, FIRST_WORK, KERNEL, MEMORY, TOTAL
 from traceql.kernels import scan_columns as at
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def _works(
     if not rows.size:
         return none
     names, args = columns.ids[at.NAME_ID][rows], columns.ids[at.ARGS_ID][rows]
+    names = np.where(role[rows] == KERNEL, -1, names)  # of kernels, names say nothing
     ids, fresh = lexicon.work_keys.number(names.astype(np.int64), args.astype(np.int64), role[rows])
     for row in fresh.tolist():
         lexicon.learn_work(int(names[row]), int(args[row]), int(role[rows[row]]))

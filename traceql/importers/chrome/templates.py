@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from traceql.importers.chrome.kineto import folded
+from traceql.importers.chrome.kineto import parse
+from traceql.model import tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,9 +19,7 @@ if TYPE_CHECKING:
     Bool = NDArray[np.bool_]
 
 _NULL, _SAID = -2, -1
-_HOLE = re.compile(rb"\x01([A-P])")
-_MARK = "hole of template "
-_LETTER_A = 65
+_HOLE = re.compile(rb"\x01[A-P]")
 
 
 class Hole(int):
@@ -29,18 +29,42 @@ class Hole(int):
     """
 
 
-def read(template: bytes) -> Mapping[str, Any] | None:
+KEYS = tables.table("slice").lifted_args
+_FOLDED = [(key.lower(), Hole(k + 1)) for k, key in enumerate(KEYS)]
+
+
+def read(template: bytes, holes: int) -> Mapping[str, Any] | None:
     """Parse a template, keys folded, with holes where lifted integers stood.
 
-    None where a text in it could be taken for a hole.
+    Args:
+        template: of args.
+        holes: the set of its holes.
+
+    Returns:
+        None where two keys may be the same but for case or escapes: which of them counts, the slow
+        path knows.
     """
-    if _MARK.encode() in template or b"\\u" in template:
+    if b"\\u" in template:
         return None
-    said = folded(_HOLE.sub(rb'"' + _MARK.encode() + rb'\1"', template))
-    for key, value in said.items():
-        if isinstance(value, str) and value.startswith(_MARK):
-            said[key] = Hole(ord(value[-1]) - _LETTER_A + 1)
+    value = plainly(template)
+    if value is None:
+        return {}
+    said = {key.lower(): part for key, part in value.items()}
+    if len(said) < len(value):
+        return None
+    said.update(_holes(holes))
     return said
+
+
+def plainly(template: bytes) -> dict[str, Any] | None:
+    """Parse a template, zeros in its holes; None where it is no object that Python can parse."""
+    value = parse(_HOLE.sub(b"0", template))
+    return value if isinstance(value, dict) else None
+
+
+@cache
+def _holes(holes: int) -> dict[str, Hole]:
+    return dict(_FOLDED[k] for k in range(len(_FOLDED)) if holes >> k & 1)
 
 
 class Facts:
@@ -54,22 +78,25 @@ class Facts:
         self._said = np.zeros((width, 64), np.int64)
         self._source = np.full((width, 64), _NULL, np.int8)
         self._size = 0
+        self._sources: dict[tuple[int, tuple[type, ...]], NDArray[np.int8]] = {}
 
     def __len__(self) -> int:
         return self._size
 
-    def add(self, values: Sequence[int | None]) -> None:
-        """Add a row."""
+    def add(self, values: Sequence[int | None], holes: int) -> None:
+        """Add a row, read from a template with these holes."""
         if self._size == self._said.shape[1]:
             self._said = np.concatenate((self._said, np.zeros_like(self._said)), axis=1)
             self._source = np.concatenate((self._source, np.full_like(self._source, _NULL)), axis=1)
-        self._said[:, self._size] = [
-            0 if value is None or isinstance(value, Hole) else value for value in values
-        ]
-        self._source[:, self._size] = [
-            _NULL if value is None else value - 1 if isinstance(value, Hole) else _SAID
-            for value in values
-        ]
+        self._said[:, self._size] = [value or 0 for value in values]
+        shape = holes, tuple(map(type, values))  # says which columns the holes are
+        source = self._sources.get(shape)
+        if source is None:
+            source = self._sources[shape] = np.array([
+                _NULL if value is None else value - 1 if isinstance(value, Hole) else _SAID
+                for value in values
+            ], np.int8)  # fmt: skip
+        self._source[:, self._size] = source
         self._size += 1
 
     def gather(
