@@ -289,6 +289,8 @@ def test_document_metadata() -> None:
         ("mtia_ccp_events", "dma_request", {"direction": "DEVICE_TO_HOST", "size": 9},
          ("memcpy", "dtoh", 9)),
         ("mtia_ccp_events", "pe_exe", {}, ("kernel", None, None)),
+        ("gpu_op", "gemm", {"id": 3}, ("kernel", None, None)),
+        ("gpu_op", "zeCommandListAppendMemoryFill", {"id": 3}, ("memset", None, None)),
         ("KERNEL", "k", {"grid": "[1, 2, 3]"}, ("kernel", None, None)),
         ("kernel", "k", None, ("kernel", None, None)),
     ],
@@ -300,8 +302,12 @@ def test_dialects_of_device_work(category: str, name: str, args: Any, expected: 
     assert pick(found["gpu_span"], "device_id", "stream_id") == 2 * [(1, 2)]
 
 
-def test_waiting_is_no_work() -> None:
-    found = read(events(event("X", dur=1, cat="mtia_ccp_events", name="event_wait", args={})))
+@pytest.mark.parametrize(
+    ("category", "name"),
+    [("mtia_ccp_events", "event_wait"), ("gpu_op", "zeCommandListAppendBarrier")],
+)
+def test_waiting_is_no_work(category: str, name: str) -> None:
+    found = read(events(event("X", dur=1, cat=category, name=name, args={})))
     assert len(found["span"]) == 1
     assert not found["gpu_span"]
 
