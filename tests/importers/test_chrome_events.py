@@ -140,7 +140,7 @@ def test_names_labels_and_sort_indices() -> None:
         return {"ph": "M", "pid": 1, "tid": tid, "name": name, "args": args}
 
     found = read(events(
-        named("process_name", {"name": "first"}), named("process_name", {"name": "last"}),
+        named("process_name", {"name": "first"}), named("process_name", {"name": "last"}) | {"beside": 7},
         named("process_labels", {"labels": "a,b"}), named("process_sort_index", {"sort_index": -2}),
         named("thread_name", {"name": "worker"}), named("thread_sort_index", {"sort_index": 4}),
         named("num_cpus", {"number": 8}), named("odd", {"a": 1, "b": 2}), named("none", None),
@@ -149,6 +149,7 @@ def test_names_labels_and_sort_indices() -> None:
     assert process["name"] == "last"
     assert json.loads(process["args"]) == {
         "labels": "a,b", "sort_index": -2, "num_cpus": 8, "odd": {"a": 1, "b": 2}, "none": None,
+        "beside": 7,
     }  # fmt: skip
     assert (thread["name"], thread["tid"], thread["args"]) == ("worker", 3, '{"sort_index":4}')
     assert not found["track"]
