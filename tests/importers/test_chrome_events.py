@@ -140,7 +140,8 @@ def test_names_labels_and_sort_indices() -> None:
         return {"ph": "M", "pid": 1, "tid": tid, "name": name, "args": args}
 
     found = read(events(
-        named("process_name", {"name": "first"}), named("process_name", {"name": "last"}) | {"beside": 7},
+        named("process_name", {"name": "first"}),
+        named("process_name", {"name": "last"}) | {"beside": 7},
         named("process_labels", {"labels": "a,b"}), named("process_sort_index", {"sort_index": -2}),
         named("thread_name", {"name": "worker"}), named("thread_sort_index", {"sort_index": 4}),
         named("num_cpus", {"number": 8}), named("odd", {"a": 1, "b": 2}), named("none", None),
