@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,9 +13,11 @@ from traceql.engine.analyze import analyze
 from traceql.engine.ingest import ingest
 from traceql.model import tables
 from traceql.model.protocols import Analysis
-from traceql.model.result import Finding, Result
 from traceql.query.session import Session
 from traceql.store.catalog import Store
+
+if TYPE_CHECKING:
+    from traceql.model.result import Finding, Result
 
 ANALYSES = plugins.names("analyses")
 SAMPLES = (
