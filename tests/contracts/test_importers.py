@@ -9,12 +9,12 @@ from pathlib import Path
 import importer_runs as runs
 import pyarrow as pa
 import pytest
-from traceql.engine.ingest import ingest
-from traceql.store.catalog import Store
 
 from traceql.engine import plugins
+from traceql.engine.ingest import ingest
 from traceql.errors import InputError
 from traceql.model.protocols import Importer, Match
+from traceql.store.catalog import Store
 
 OWNERS = runs.owners()
 PAIRS = [(name, path) for name in plugins.names("importers") for path in OWNERS]

@@ -140,7 +140,8 @@ def test_names_labels_and_sort_indices() -> None:
         return {"ph": "M", "pid": 1, "tid": tid, "name": name, "args": args}
 
     found = read(events(
-        named("process_name", {"name": "first"}), named("process_name", {"name": "last"}),
+        named("process_name", {"name": "first"}),
+        named("process_name", {"name": "last"}) | {"beside": 7},
         named("process_labels", {"labels": "a,b"}), named("process_sort_index", {"sort_index": -2}),
         named("thread_name", {"name": "worker"}), named("thread_sort_index", {"sort_index": 4}),
         named("num_cpus", {"number": 8}), named("odd", {"a": 1, "b": 2}), named("none", None),
@@ -149,6 +150,7 @@ def test_names_labels_and_sort_indices() -> None:
     assert process["name"] == "last"
     assert json.loads(process["args"]) == {
         "labels": "a,b", "sort_index": -2, "num_cpus": 8, "odd": {"a": 1, "b": 2}, "none": None,
+        "beside": 7,
     }  # fmt: skip
     assert (thread["name"], thread["tid"], thread["args"]) == ("worker", 3, '{"sort_index":4}')
     assert not found["track"]
@@ -289,6 +291,8 @@ def test_document_metadata() -> None:
         ("mtia_ccp_events", "dma_request", {"direction": "DEVICE_TO_HOST", "size": 9},
          ("memcpy", "dtoh", 9)),
         ("mtia_ccp_events", "pe_exe", {}, ("kernel", None, None)),
+        ("gpu_op", "gemm", {"id": 3}, ("kernel", None, None)),
+        ("gpu_op", "zeCommandListAppendMemoryFill", {"id": 3}, ("memset", None, None)),
         ("KERNEL", "k", {"grid": "[1, 2, 3]"}, ("kernel", None, None)),
         ("kernel", "k", None, ("kernel", None, None)),
     ],
@@ -300,8 +304,12 @@ def test_dialects_of_device_work(category: str, name: str, args: Any, expected: 
     assert pick(found["gpu_span"], "device_id", "stream_id") == 2 * [(1, 2)]
 
 
-def test_waiting_is_no_work() -> None:
-    found = read(events(event("X", dur=1, cat="mtia_ccp_events", name="event_wait", args={})))
+@pytest.mark.parametrize(
+    ("category", "name"),
+    [("mtia_ccp_events", "event_wait"), ("gpu_op", "zeCommandListAppendBarrier")],
+)
+def test_waiting_is_no_work(category: str, name: str) -> None:
+    found = read(events(event("X", dur=1, cat=category, name=name, args={})))
     assert len(found["span"]) == 1
     assert not found["gpu_span"]
 

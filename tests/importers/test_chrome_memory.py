@@ -39,7 +39,7 @@ class Generated:
 def peak(count: int) -> int:
     tracemalloc.start()
     seen = 0
-    for chunk in Chrome().read(Generated(count)):
+    for chunk in Chrome(path="slow").read(Generated(count)):
         assert chunk.rows.num_rows <= rows.BATCH_ROWS
         seen += chunk.rows.num_rows if chunk.table == "span" else 0
     _, highest = tracemalloc.get_traced_memory()
@@ -59,6 +59,6 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_long_args_shorten_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("traceql.importers.chrome.reading.BATCH_BYTES", 100_000)
     monkeypatch.setattr(rows, "BATCH_BYTES", 100_000)
-    sizes = [c.rows.nbytes for c in Chrome().read(Generated(5000)) if c.table == "span"]
+    sizes = [c.rows.nbytes for c in Chrome(path="slow").read(Generated(5000)) if c.table == "span"]
     assert len(sizes) > 5
     assert max(sizes) < 150_000

@@ -19,8 +19,16 @@ def literal(value: float | str | None) -> str:
 
 
 def equals(column: str, value: float | str | None) -> str:
-    """Write `column = value`, or `column IS NULL`."""
-    return f"{column} IS NULL" if value is None else f"{column} = {literal(value)}"
+    """Write `column = value`, or `column IS NULL`.
+
+    A device's number is compared without the number of its trace, which stands in the upper half
+    of every id when a session holds several: evidence must give the same rows in both.
+    """
+    if value is None:
+        return f"{column} IS NULL"
+    if column == "device_id":
+        return f"device_id % 4294967296 = {literal(value)}"
+    return f"{column} = {literal(value)}"
 
 
 def where(conditions: Mapping[str, Any], *more: str) -> str:

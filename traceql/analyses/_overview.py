@@ -17,7 +17,7 @@ from traceql.model.units import format_count, format_ns
 if TYPE_CHECKING:
     from traceql.model.protocols import Tables
 
-_WHOLE = ("fact", "category", "device", "process", "diagnostic")
+_WHOLE = ("fact", "categories", "devices", "processes", "diagnostics")
 SCHEMA = pa.schema(
     [
         pa.field("track_id", pa.int64()),
@@ -100,7 +100,7 @@ def conclude(name: str, measured: pa.Table) -> Result:
     for row in whole.filter(mine).to_pylist():
         lists[row["table"]].append(json.loads(row["row"]))
     facts = lists["fact"][0]
-    span = (facts["end_ts"] or 0) - (facts["start_ts"] or 0)
+    span = max(0, (facts["end_ts"] or 0) - (facts["start_ts"] or 0))
     fact = {"start_ts": facts.pop("start_ts"), "span_dur": span, **facts}
     fact.pop("end_ts")
     found = {"fact": pa.Table.from_pylist([fact], _schema_of(fact))}
@@ -111,7 +111,7 @@ def conclude(name: str, measured: pa.Table) -> Result:
     return Result(
         name,
         status="ok" if facts["slice_count"] or span else "empty",
-        findings=tuple(_findings(name, first["trace"], lists["diagnostic"], facts)),
+        findings=tuple(_findings(name, first["trace"], lists["diagnostics"], facts)),
         tables=found,
         exhibits=tuple(e for e in _EXHIBITS if e.table in found),
         headline=_headline(facts, span),
@@ -127,10 +127,10 @@ _EXHIBITS = (
         {"label": "track", "ts": "ts", "dur": "dur", "value": "busy_ratio"},
         note="Share of each bin that outermost slices cover.",
     ),
-    Exhibit("category", "table", "Categories"),
-    Exhibit("device", "table", "Devices"),
-    Exhibit("process", "table", "Processes"),
-    Exhibit("diagnostic", "table", "What was odd about the file"),
+    Exhibit("categories", "table", "Categories"),
+    Exhibit("devices", "table", "Devices"),
+    Exhibit("processes", "table", "Processes"),
+    Exhibit("diagnostics", "table", "What was odd about the file"),
 )
 
 

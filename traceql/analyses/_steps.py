@@ -76,7 +76,8 @@ def repeated(sequence: pa.Table, least_match: float, longest: int) -> pa.Table:
     period, match = _period.of_symbols(names[:longest])
     if period and len(names) > longest:
         match = float((names[period:] == names[:-period]).mean())
-    if not period or match < least_match:
+    # The same operation over and over is no step of a program.
+    if match < least_match or len(np.unique(names[:period])) < 2:
         return _bare(sequence)
     ts = sequence["ts"].to_numpy()
     end = np.maximum.accumulate(ts + sequence["dur"].to_numpy())

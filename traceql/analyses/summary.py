@@ -18,8 +18,9 @@ _IN = "ts >= $window_start AND ts < $window_end"
 _FACTS = f"""
 SELECT
   s.slices AS slice_count, s.unclosed AS unclosed_count, s.instants AS instant_count,
-  s.self_dur, greatest(b.start_ts, $window_start) AS start_ts,
-  least(b.end_ts, $window_end) AS end_ts,
+  s.self_dur,
+  CASE WHEN b.start_ts IS NOT NULL THEN greatest(b.start_ts, $window_start) END AS start_ts,
+  CASE WHEN b.end_ts IS NOT NULL THEN least(b.end_ts, $window_end) END AS end_ts,
   (SELECT count(*) FROM track) AS track_count,
   (SELECT count(*) FROM process) AS process_count,
   (SELECT count(*) FROM thread) AS thread_count,
@@ -79,10 +80,10 @@ class Summary:
     needs: ClassVar[tuple[str, ...]] = ()
     inputs: ClassVar[Mapping[str, Input]] = {
         "fact": Input(_FACTS),
-        "category": Input(_CATEGORIES),
-        "device": Input("SELECT * EXCLUDE (args, trace) FROM device", order_by=("device_id",)),
-        "process": Input("SELECT upid, pid, name, rank, host FROM process", order_by=("upid",)),
-        "diagnostic": Input(
+        "categories": Input(_CATEGORIES),
+        "devices": Input("SELECT * EXCLUDE (args, trace) FROM device", order_by=("device_id",)),
+        "processes": Input("SELECT upid, pid, name, rank, host FROM process", order_by=("upid",)),
+        "diagnostics": Input(
             "SELECT severity, code, count, first_offset, message FROM diagnostic",
             order_by=("code", "message"),
         ),

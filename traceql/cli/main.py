@@ -68,9 +68,10 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader went away (`| head`); point stdout elsewhere so that exit does not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _reader_went_away()
+    except SystemExit:
+        # The commands never raise this; click does for a broken pipe, with 1: here that is a gate.
+        _reader_went_away()
     except TraceQLError as error:
         if debug:
             raise
@@ -86,6 +87,12 @@ def main() -> None:
         )
         sys.exit(EXIT_BUG)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _reader_went_away() -> None:
+    """End well where output went to `| head`: stdout points nowhere, so that exit is silent."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())  # type: ignore[union-attr]
+    os._exit(0)
 
 
 def _leave(code: int) -> None:

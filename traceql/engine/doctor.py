@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+import json
 import platform
+import tempfile
 import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +21,11 @@ _NEEDED = (
     "ruptures", "click", "orjson", "isal", "zstandard", "xxhash", "rich", "jinja2", "sqlglot",
 )  # fmt: skip
 _OPTIONAL = {"pandas": "pandas"}
+_EVENTS = [
+    {"name": f"op{i % 3}", "cat": "cpu_op", "ph": "X", "ts": 10 * i, "dur": 5, "pid": 1, "tid": 1}
+    for i in range(300)
+]
+_SELF_NS = 300 * 5000
 
 
 class Check(NamedTuple):
@@ -39,7 +45,7 @@ def examine(store_path: str | Path) -> Iterator[Check]:
     yield Check("traceql", "ok", f"{traceql.__version__} on Python {platform.python_version()}")
     yield from _packages()
     yield _resources()
-    yield from _kernels()
+    yield _whole_way()
     yield _store(Path(store_path))
 
 
@@ -65,17 +71,25 @@ def _resources() -> Check:
     return Check("resources", "ok", f"{count} tables, {modules} SQL modules")
 
 
-def _kernels() -> Iterator[Check]:
-    """Run every kernel module once, so that the compiler's cache is warm."""
+def _whole_way() -> Check:
+    """Walk a small trace from file to findings; compiles what the cache does not have."""
+    from traceql.engine import database
+
     start = time.perf_counter()
-    try:
-        warm = importlib.import_module("traceql.kernels.warm").warm
-        count = warm()
-    except ImportError as error:
-        yield Check("kernels", "broken", f"cannot be loaded: {error}")
-        return
+    with tempfile.TemporaryDirectory(prefix="traceql-doctor-") as folder:
+        trace = Path(folder) / "trace.json"
+        trace.write_text(json.dumps(_EVENTS))
+        try:
+            db = database.open(Path(folder) / "store", create=True)
+            db.ingest(trace)
+            (row,) = db.sql("SELECT count(*), sum(self_dur) FROM slice").fetchall()
+            results = db.analyze()
+        except TraceQLError as error:
+            return Check("whole way", "broken", str(error))
+    if row != (len(_EVENTS), _SELF_NS):
+        return Check("whole way", "broken", f"wrong numbers: {row}")
     seconds = time.perf_counter() - start
-    yield Check("kernels", "ok", f"{count} compiled or loaded in {seconds:.1f} s")
+    return Check("whole way", "ok", f"{len(results)} analyses in {seconds:.1f} s")
 
 
 def _store(path: Path) -> Check:

@@ -67,14 +67,15 @@ class Duration:
     iterations whose length is off by more than a fifth, else the first event of each stratum.
 
     `method=modes` (default): one to three modes are fitted to the log durations of the core of the
-    stratum; the p of an event is its tail probability beside the upper mode, the fitted mixture
-    and, with 2000 events or more, a generalised Pareto tail; with fewer than 50 a generalised ESD
-    test is used, with fewer than 8 none. Benjamini-Hochberg over all events of all strata keeps
-    the expected share of false ones below `q`. An event must also be 1.5 times its upper mode and
-    three ticks of the clock longer. `method=z3` flags what is beyond mean + 3 standard deviations,
-    as many tools do, without control of false positives; the table counts it beside the default.
-    Strata with less than `least_ratio` of the time of their side (device or host) are not looked
-    at, and a finding whose excess is below it is not made: it could not matter.
+    stratum; the p of an event is its tail probability beside the upper mode and the mixture; with
+    fewer than 50 events a generalised ESD test is used, with fewer than 8 none. What is long at
+    the same place of most steps is usual too. Benjamini-Hochberg over all events of all strata
+    keeps the expected share of false ones below `q`. An event must also be 1.5 times its upper
+    mode and three ticks of the clock longer. `method=z3` flags what is beyond mean + 3 standard
+    deviations, as many tools do, without control of false positives; the table counts it beside
+    the default. Strata with less than `least_ratio` of the time of their side (device or host) are
+    not looked at. A finding must cost `least_ratio` even without its longest event, or a
+    hundredth with it: one long event may be the scheduler's doing, whatever it strikes.
 
     A finding is a stratum. `value` is the median of its flagged events, `baseline` the center of
     its upper mode, `effect` their ratio (low and high: the shortest and the longest flagged),

@@ -56,8 +56,8 @@ def conclude(name: str, measured: pa.Table, comm_pattern: str, least_ratio: floa
         name,
         findings=tuple(findings),
         tables={
-            "device": _table(measured, "device"),
-            "stream": _table(measured, "stream"),
+            "by_device": _table(measured, "device"),
+            "by_stream": _table(measured, "stream"),
             "share": _shares(devices),
             "gap": gaps.select(["device_id", "ts", "span_dur"]).rename_columns(
                 ["device_id", "ts", "dur"]
@@ -72,8 +72,8 @@ _EXHIBITS = (
     Exhibit(
         "share", "bars", "Where the time of each device went", {"label": "part", "value": "dur"}
     ),
-    Exhibit("device", "table", "Devices"),
-    Exhibit("stream", "table", "Streams", note="Waits are by cause of the gap before each op."),
+    Exhibit("by_device", "table", "Devices"),
+    Exhibit("by_stream", "table", "Streams", note="Waits are by cause of the gap before each op."),
     Exhibit("gap", "table", "Longest times when a device did nothing"),
 )
 
@@ -183,8 +183,7 @@ def _idle(name: str, device: dict[str, Any], gaps: pa.Table) -> Finding:
         subject=_label(device),
         subject_id=device["device_id"],
         message=f"{_label(device).capitalize()} did nothing for {format_ns(device['idle_dur'])}, "
-        f"{format_ratio(ratio)} of its span; the {len(shown)} longest gaps "
-        f"(≥ {format_ns(least)}) make {format_ns(sum(shown))}.",
+        f"{format_ratio(ratio)} of its span; {_longest(shown)}.",
         confidence_basis="exact",
         confidence=1.0,
         evidence_sql=evidence,
@@ -197,6 +196,15 @@ def _idle(name: str, device: dict[str, Any], gaps: pa.Table) -> Finding:
         effect=ratio,
         impact_ratio=ratio,
         recommendation=_IDLE_REMEDY[cause],
+    )
+
+
+def _longest(lengths: list[int]) -> str:
+    if len(lengths) == 1:
+        return f"the longest gap is {format_ns(lengths[0])}"
+    return (
+        f"the {len(lengths)} longest gaps (≥ {format_ns(lengths[-1])}) make "
+        f"{format_ns(sum(lengths))}"
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _DEVICE = {
     "kernel": "kernel", "gpu_memcpy": "memcpy", "memcpy": "memcpy",
-    "gpu_memset": "memset", "memset": "memset", "mtia_ccp_events": "mtia",
+    "gpu_memset": "memset", "memset": "memset", "mtia_ccp_events": "mtia", "gpu_op": "unitrace",
 }  # fmt: skip
 _LAUNCH = frozenset((
     "cuda_runtime", "cuda_driver", "hip_runtime", "hip_driver", "xpu_runtime", "xpu_driver",
@@ -166,7 +166,7 @@ def work_of(role: str, name: str, args: Mapping[str, Any]) -> Work | None:
     Returns:
         None where the event is no work.
     """
-    kind = _mtia_kind(name) if role == "mtia" else role
+    kind = _KINDS[role](name) if role in _KINDS else role
     if kind is None:
         return None
     copy = _copy(name, args) if kind != "kernel" else (None, None, None)
@@ -283,3 +283,16 @@ def _mtia_kind(name: str) -> str | None:
     if name == "event_wait":
         return None
     return "memcpy" if name.startswith("dma_") else "kernel"
+
+
+def _level_zero_kind(name: str) -> str | None:
+    """Tell kernels from commands of Level Zero, as unitrace names them; barriers are no work."""
+    if not name.startswith("zeCommandListAppend"):
+        return "kernel"
+    command = name.removeprefix("zeCommandListAppend")
+    if command.startswith("MemoryFill"):
+        return "memset"
+    return "memcpy" if command.startswith(("MemoryCopy", "ImageCopy")) else None
+
+
+_KINDS = {"mtia": _mtia_kind, "unitrace": _level_zero_kind}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MEMORY, CPU_PROFILE, TOTAL = 1, 2, 3
 """What is special about a name."""
 _SPECIAL = {b"[memory]": MEMORY, b"CpuProfile": CPU_PROFILE}
-ROLES = ("", "launch", "kernel", "memcpy", "memset", "mtia")
+ROLES = ("", "launch", "kernel", "memcpy", "memset", "mtia", "unitrace")
 LAUNCH, KERNEL = 1, 2
 FIRST_WORK = KERNEL
 KINDS = ("kernel", "memcpy", "memset")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from traceql.model.protocols import Chunk
 
 _DEEPEST = 8
+_READ = frozenset((b"name", b"cat", b"ph", b"ts", b"tts", b"pid", b"tid", b"args"))
 _PROPERTIES = {
     "memory_bytes": ("totalGlobalMem", "maxMemAllocSize"),
     "compute_major": ("computeMajor",),
@@ -73,6 +74,8 @@ class Metadata:
             args[name] = source(next(iter(members.values())))
         elif b"args" in e:
             args[name] = source(e[b"args"])
+        for key in (key for key in e if key not in _READ):
+            args[key.decode(errors="replace")] = source(e[key])
 
     def document(self, key: bytes, raw: bytes, offset: int) -> None:
         """Read a key of the document beside its events."""

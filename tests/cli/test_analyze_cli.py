@@ -1,0 +1,91 @@
+"""`traceql analyze`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from traceql.cli.main import cli
+from traceql.errors import TraceQLError
+
+SAMPLE = "sample_traces/synthetic/kineto_nvidia_planted.json.gz"
+
+
+@pytest.fixture(scope="module")
+def store(root, tmp_path_factory) -> Path:
+    """A store with one trace, made by analyzing a path."""
+    path = tmp_path_factory.mktemp("cli") / "store"
+    done = run(root / SAMPLE, "--only", "summary", store=path)
+    assert done.exit_code == 0, done.output
+    return path
+
+
+def run(*words: object, store: Path) -> Result:
+    return CliRunner().invoke(cli, ["analyze", *map(str, words), "--store", str(store)])
+
+
+def test_findings_are_printed_for_people(store):
+    done = run("--anomalies", "--gpu", store=store)
+    assert done.exit_code == 0
+    assert "ampere_sgemm" in done.stdout
+    assert "gpu.breakdown" in done.stdout
+
+
+def test_csv_has_the_columns_of_the_table(store):
+    rows = list(csv.DictReader(io.StringIO(run("--gpu", "--format", "csv", store=store).stdout)))
+    assert {row["analysis"] for row in rows} == {"gpu.breakdown"}
+    assert rows[0]["severity"] == "critical"
+    assert rows[0]["evidence_sql"].startswith("SELECT trace, id, ts, dur, name")
+
+
+def test_json_and_markdown(store):
+    assert json.loads(run("--only", "hotspots", "--format", "json", store=store).stdout)
+    assert "#" in run("--only", "hotspots", "--format", "md", store=store).stdout
+
+
+def test_the_gate(store):
+    assert run("--gpu", "--fail-on", "high", store=store).exit_code == 1
+    assert run("--only", "summary", "--fail-on", "info", store=store).exit_code == 0
+
+
+def test_what_could_not_be_looked_at_is_said(root, tmp_path):
+    sample = root / "sample_traces/clang/14.0.6/compile.json"
+    done = run(sample, "--gpu", "--format", "csv", store=tmp_path / "store")
+    assert "could not look: gpu.breakdown" in done.stderr
+    assert run("--gpu", store=tmp_path / "store").stdout.count("Could not look")
+
+
+def test_parameters_and_window(store):
+    done = run("--only", "anomaly.duration", "--set", "method=z3", "--format", "csv", store=store)
+    assert "heuristic" in done.stdout
+    done = run("--gpu", "--window", "0ns..1us", "--format", "csv", store=store)
+    assert done.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "code"),
+    [
+        (["--only", "hotspot"], "hotspots", 5),
+        (["--gpu", "--set", "nothing=1"], "no such parameter", 5),
+        (["--gpu", "--window", "1..0"], "ends before", 5),
+        (["no-such-trace"], "no trace named", 3),
+    ],
+)
+def test_mistakes_are_explained(store, words, said, code):
+    done = run(*words, store=store)
+    assert isinstance(done.exception, TraceQLError)
+    assert said in str(done.exception)
+    assert done.exception.exit_code == code
+
+
+def test_only_families_with_members_have_a_flag(store):
+    shown = CliRunner().invoke(cli, ["analyze", "--help"]).output
+    assert "--anomalies" in shown
+    assert "--memory-limit" in shown
+    assert "--clusters" not in shown
+    assert run("--clusters", store=store).exit_code == 2
