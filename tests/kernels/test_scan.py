@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from traceql.kernels import scan_columns as c
 from traceql.kernels.lift import lift
+from traceql.kernels.scan import scan_events
 from traceql.kernels.scan_args import lifted_keys
 from traceql.kernels.scanner import Scanner
 from traceql.kernels.split import Events, Splitter
@@ -411,3 +412,19 @@ def test_real_files_equal_the_reference(path: Path) -> None:
         if found.closed:
             break
     assert checked
+
+
+@given(st.integers(1, 30), st.integers(0, 29))
+def test_scan_events_goes_on_where_it_is_told(count: int, first: int) -> None:
+    scanner = Scanner()
+    text = b",".join(b'{"ts":%d}' % i for i in range(count))
+    buffer = padded(text)
+    events = Splitter().split(buffer, 0, len(text))
+    columns = scanner.scan(buffer, events).columns
+    columns.numbers[0] = -1
+    done, status = scan_events(
+        buffer.ctypes.data, events.starts.copy(), events.ends.copy(), first, scanner._keys,
+        scanner._tables(), scanner._memory, scanner._columns,
+    )  # fmt: skip
+    assert (done, status) == (count, 0)
+    assert columns.numbers[0].tolist() == [-1 if i < first else i * 1000 for i in range(count)]

@@ -8,7 +8,7 @@ import reference_scan
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from traceql.kernels.split import Splitter
+from traceql.kernels.split import Splitter, check_range
 
 HOSTILE = np.frombuffer(b'"}{\\,[]', np.uint8)
 """What stands in the padding must not matter."""
@@ -106,3 +106,13 @@ def test_refuses_missing_padding() -> None:
         Splitter().split(np.zeros(200, np.uint8)[::2], 0, 7)
     with pytest.raises(ValueError, match="capacity"):
         Splitter(0)
+
+
+@given(st.integers(-2, 200), st.integers(-2, 200), st.integers(0, 200))
+def test_ranges_stay_within_the_padding(start: int, end: int, size: int) -> None:
+    buffer = np.zeros(size, np.uint8)
+    if 0 <= start <= end <= size - 64:
+        check_range(buffer, start, end)
+        return
+    with pytest.raises(ValueError, match="need 0"):
+        check_range(buffer, start, end)
