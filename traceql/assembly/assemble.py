@@ -17,6 +17,7 @@ from traceql.assembly.nest import STORED, Nest, Slices, stored_order
 from traceql.assembly.number import Numbering
 from traceql.assembly.order import Memory, Sorter, by, ints
 from traceql.assembly.pair import Paired
+from traceql.assembly.scratch import give_back
 from traceql.assembly.settled import SETTLED, Settled, Tracks
 from traceql.assembly.sketch import Sketch
 from traceql.assembly.timeline import TIMELINES, Timeline
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _SHARE = 2
 """Sorting and merging work on copies, so sorters hold a part of the memory allowed."""
-_MOST_HELD_BYTES = 64 << 20
+_MOST_HELD_BYTES = 80 << 20
 """More than this is better on disk: a run is written and merged about as fast as memory is used."""
 
 
@@ -56,6 +57,7 @@ def assemble(chunks: Iterable[Chunk], *, scratch: Path, memory_limit_bytes: int)
     assembly = _Assembly(scratch, Memory(min(memory_limit_bytes // _SHARE, _MOST_HELD_BYTES)))
     for chunk in chunks:
         assembly.add(chunk)
+    give_back()
     for table, rows in assembly.finish():
         for start in range(0, rows.num_rows, order.BATCH_ROWS):
             yield Chunk(table, rows.slice(start, order.BATCH_ROWS))
@@ -143,6 +145,7 @@ class _Assembly:
             else:
                 overflow.add(rows)
         self._slices.clear()
+        give_back()
         yield from overflow.sorted()
         overflow.clear()
 

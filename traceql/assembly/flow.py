@@ -105,7 +105,7 @@ class Flows:
     def _connect(self) -> None:
         carried: Rows | None = None
         was_open = False
-        for rows in self._bound.sorted():
+        for rows in self._bound.sorted(parts=4):
             keys = rows.keys()
             fresh = 0 if carried is None else 1
             if carried is not None:
@@ -173,7 +173,7 @@ class Binder:
 
     def __init__(self, points: RowSorter, bound: RowSorter, numbers: Numbering) -> None:
         self._binding, self._numbers, self._bound = Binding(), numbers, bound
-        self._points = points.sorted()
+        self._points = points.sorted(parts=4)
         self._waiting: Rows | None = None
         self._next_points()
 

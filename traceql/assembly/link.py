@@ -73,7 +73,7 @@ class Links:
     def rows(self, numbers: Numbering) -> Iterator[pa.RecordBatch]:
         """Give the rows of `gpu_op` in order of their slice."""
         device, launch = self._launches(numbers)
-        for rows in self._ops.sorted():
+        for rows in self._ops.sorted(parts=4):
             ids = numbers.of(rows.keys()[0])
             there = ids != NO_SLICE
             self.without_slice += int((~there).sum())
@@ -146,7 +146,7 @@ def _key_starts(links: Int64) -> NDArray[np.bool_]:
 def _whole_keys(links: RowSorter) -> Iterator[Int64]:
     """Give all links, cut so that those of a key come together."""
     rest = np.empty((4, 0), np.int64)
-    for rows in links.sorted():
+    for rows in links.sorted(parts=4):
         whole = np.concatenate([rest, rows.keys()], axis=1)
         cut = int(np.flatnonzero(_key_starts(whole))[-1])
         if cut:

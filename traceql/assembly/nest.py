@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from traceql.assembly import order
 from traceql.assembly.batches import Batches, batch_of
 from traceql.assembly.columns import Values, values_of, where
 from traceql.assembly.encode import LIFTED_COLUMNS, SLICE, Texts
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 _KEY_COLUMNS = ("track_id", "ts", "dur", "ordinal")
 _COLUMNS = tuple(name for name in SLICE.names if name not in _KEY_COLUMNS)
 _CARRIED = ("correlation_id", "thread_ts", "thread_dur", *LIFTED_COLUMNS)
-_PARTS = 4
-"""A batch of the store is made in so many parts."""
 _SMALLEST = np.iinfo(np.int64).min
 _LANE_BITS = 32
 
@@ -69,8 +66,7 @@ class Slices:
 
     def sorted(self) -> Iterator[Rows]:
         """Give all slices; their keys are track, time, a length to be read by `_dur`, ordinal."""
-        # What comes of few rows stays in the cache, and is small beside the batches.
-        return self._sorter.sorted(max(1, order.BATCH_ROWS // _PARTS))
+        return self._sorter.sorted(parts=4)
 
     def clear(self) -> None:
         """Forget them."""

@@ -44,7 +44,7 @@ class Numbering:
         # One more than the id, so that untouched zero pages of a sparse array say "no row".
         self._numbers = np.zeros(self._highest + 1, np.int32)
         at = 1
-        for rows in self._sorter.sorted():
+        for rows in self._sorter.sorted(parts=4):
             place = rows.keys()[1]
             self._numbers[place] = np.arange(at, at + len(place), dtype=np.int32)
             at += len(place)

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     Int64 = NDArray[np.int64]
     Bool = NDArray[np.bool_]
 
-RUN_BYTES = 32 << 20
+RUN_BYTES = 48 << 20
 """A sorter holds no more in memory; its room is reserved at once and touched as it fills."""
+_SORT_BYTES = 64
+"""What sorting takes for each row; counted with what is held, because spilling needs it."""
 
 _WORD = 8
 
@@ -124,7 +126,7 @@ class RowSorter:
             return
         ready = self._ready(columns, texts, count)
         room = count * (self._depth + 3 + len(ready.numbers)) + len(ready.text) // _WORD + 1
-        if self._end + room > len(self._words):
+        if self._end + room > len(self._words) or self.held_bytes > RUN_BYTES:
             self._make_room(room)
         stacked = np.stack(keys) if keys else np.empty((0, count), np.int64)
         self._end = packed.pack(
@@ -143,7 +145,7 @@ class RowSorter:
         if count == 0:
             return
         room = packed.count_words(rows.words, rows.starts, rows.depth) + count * self._depth
-        if self._end + room > len(self._words):
+        if self._end + room > len(self._words) or self.held_bytes > RUN_BYTES:
             self._make_room(room)
         self._end = packed.repack(rows.words, rows.starts, rows.depth, keys, self._words, self._end)
         self._took(count)
@@ -151,7 +153,7 @@ class RowSorter:
     def _took(self, rows: int) -> None:
         self._held += rows
         self.rows += rows
-        self.held_bytes = self._end * _WORD
+        self.held_bytes = self._end * _WORD + self._held * _SORT_BYTES
         self._memory.check()
 
     def _ready(
@@ -183,15 +185,18 @@ class RowSorter:
             run.write(rows.words, rows.starts, self._depth)
         self._runs.append(run.close())
         self._end = self._held = self.held_bytes = 0
-        self._starts = None
+        # The room goes too: what all sorters ever filled is more than what they hold at once.
+        self._words, self._starts = np.empty(0, np.int64), None
 
-    def sorted(self, at_once: int | None = None) -> Iterator[Rows]:
-        """Give all rows in order of the keys, `at_once` or BATCH_ROWS at a time."""
-        at_once = order.BATCH_ROWS if at_once is None else at_once
+    def sorted(self, parts: int = 1) -> Iterator[Rows]:
+        """Give all rows in order of the keys, BATCH_ROWS / `parts` at a time.
+
+        What is made of fewer rows stays in the cache, and is small beside the batches.
+        """
+        at_once = max(1, order.BATCH_ROWS // parts)
         self.sealed = True
         if self._runs:
             self.spill()
-            self._words = np.empty(0, np.int64)
             yield from self._merged(at_once)
         else:
             yield from self._in_memory(at_once)
