@@ -91,10 +91,10 @@ class Texts:
 
 
 def encode_spans(rows: pa.RecordBatch, texts: Texts) -> pa.RecordBatch:
-    """Turn rows of staging `span` into SLICE rows."""
+    """Turn rows of staging `span` into SLICE rows; columns without a value may be missing."""
     if tables.has_templates(rows.schema):
         columns = _event_columns("span", rows, rows["args"], texts) | {"dur": rows["dur"]}
-        return fill(columns, SLICE, rows.num_rows)
+        return pa.RecordBatch.from_pydict(columns)
     args, lifted = lift(rows["args"], LIFTED)
     columns = _event_columns("span", rows, args, texts)
     columns |= {"dur": rows["dur"], **dict(zip(LIFTED_COLUMNS, lifted, strict=True))}
@@ -121,12 +121,12 @@ def encode_edges(rows: pa.RecordBatch, texts: Texts) -> pa.RecordBatch:
 
 def fill(columns: dict[str, pa.Array], schema: pa.Schema, rows: int) -> pa.RecordBatch:
     """Make a batch of the schema: columns cast to it, missing ones null."""
-    arrays = [
-        pa.nulls(rows, field.type)
-        if field.name not in columns
-        else columns[field.name].cast(field.type)
-        for field in schema
-    ]
+    arrays = []
+    for field in schema:
+        column = columns.get(field.name)
+        if column is None:
+            column = pa.nulls(rows, field.type)
+        arrays.append(column if column.type == field.type else column.cast(field.type))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
@@ -154,5 +154,7 @@ def _event_columns(
     for name in ("name", "category"):
         columns[f"{name}_id"] = texts.column(table, name).encode(rows[name], ordinal)
     columns["args_id"] = texts.column(table, "args").encode(args, ordinal)
-    columns["extra_id"] = texts.column(table, "extra").encode(escape(rows["extra"]), ordinal)
+    extra = rows["extra"]
+    if extra.null_count < len(extra):
+        columns["extra_id"] = texts.column(table, "extra").encode(escape(extra), ordinal)
     return columns

@@ -39,6 +39,8 @@ class Column:
         self.first: list[int] = []
         self._writer: RunWriter | None = None
         self.spilled = 0
+        self._last = pa.array([], pa.string())
+        self._last_ids = np.empty(0, np.int32)
 
     @property
     def texts(self) -> list[str]:
@@ -57,6 +59,9 @@ class Column:
         """
         if texts.null_count == len(texts):
             return pa.nulls(len(texts), pa.int32())
+        known_ids = self._known(texts)
+        if known_ids is not None:
+            return known_ids
         values, codes, first = _distinct(texts)
         ids = np.empty(len(values) + 1, np.int64)
         ids[-1] = NO_TEXT
@@ -72,6 +77,27 @@ class Column:
             numbers[unknown] = self._write(texts, unknown)
         known = numbers != NO_TEXT
         return pa.array((numbers + self._base).astype(np.int32), mask=~known)
+
+    def _known(self, texts: pa.Array) -> pa.Array | None:
+        """Give the ids of dictionary-encoded texts that were all met before; else None."""
+        if not isinstance(texts, pa.DictionaryArray) or texts.dictionary.null_count:
+            return None
+        dictionary = texts.dictionary
+        if not _is_same(dictionary, self._last):
+            ids = [self._ids.get(text, NO_TEXT) for text in dictionary.to_pylist()]
+            self._last, self._last_ids = dictionary, np.array(ids, np.int32)
+        indices = texts.indices
+        mask = None
+        if indices.null_count:
+            mask = indices.is_null().to_numpy(zero_copy_only=False)
+            indices = indices.fill_null(0)
+        numbers = self._last_ids[indices.to_numpy()]
+        unmet = numbers == NO_TEXT
+        if (unmet if mask is None else unmet & ~mask).any():
+            self._last = pa.array([], pa.string())
+            return None
+        numbers += self._base
+        return pa.array(numbers, mask=mask)
 
     def _remember(self, text: str, ordinal: int, refused: int) -> int:
         if len(self._ids) >= self._most_texts or len(text) > self._left_chars:
@@ -180,6 +206,18 @@ class Dictionary:
             yield pa.array(self._texts[start : start + BATCH_ROWS], pa.string())
         for column in self._columns:
             yield from column.spilled_texts()
+
+
+def _is_same(one: pa.Array, two: pa.Array) -> bool:
+    """Tell whether two arrays of texts, both alive, stand at the same place."""
+    return (
+        len(one) == len(two)
+        and one.offset == two.offset
+        and all(
+            (a and a.address) == (b and b.address)
+            for a, b in zip(one.buffers(), two.buffers(), strict=True)
+        )
+    )
 
 
 def _distinct(texts: pa.Array) -> tuple[list[str], Int64, Int64]:

@@ -59,9 +59,10 @@ class Slices:
         self._sorter = RowSorter("slice", len(_KEY_COLUMNS), _COLUMNS, memory, scratch)
 
     def add(self, rows: pa.RecordBatch) -> None:
-        """Take SLICE rows."""
+        """Take SLICE rows; columns without a value may be missing."""
         track, ts, dur, ordinal = (ints(rows[name]) for name in _KEY_COLUMNS)
-        columns = {name: found for name in _COLUMNS if (found := values_of(rows[name]))}
+        there = [name for name in _COLUMNS if name in rows.schema.names]
+        columns = {name: found for name in there if (found := values_of(rows[name]))}
         self._sorter.add((track, ts, _longest_first(dur), ordinal), columns)
 
     def sorted(self) -> Iterator[Rows]:
