@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+import struct
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -47,7 +49,20 @@ BYTES, ON_DEVICE, ADDRESS, TOTAL_BYTES, RESERVED = range(5)
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 _CORRELATION_HOLE = Hole(templates.KEYS.index("correlation") + 1)
 _CORRELATION = 1 << _CORRELATION_HOLE - 1
+_DIGITS = bytes.maketrans(b"23456789", b"11111111")
+_NUMBER = re.compile(rb"1[01]+")
+_LONGEST_SHAPE = 4096
+_MOST_SHAPES = 1 << 14
+_DOUBLE, _SIGNED = struct.Struct("<d"), struct.Struct("<q")
 _MOST_TEXT_BYTES = 32 << 20
+
+
+class _Judged(NamedTuple):
+    """What is known of a template."""
+
+    is_good: bool
+    correlation: int | None
+    is_average: bool
 
 
 class Numbers:
@@ -87,6 +102,8 @@ class Lexicon:
         self.unread = Vocabulary(self.scanner.extras, unread)
         self.special, self.roles, self.averages = Numbers(), Numbers(), Numbers()
         self.correlations = Facts(1)
+        self._shapes: dict[bytes, _Judged] = {}
+        self._fresh: list[tuple[tuple[int | None], int]] = []
         self.lanes, self.tracks = KeyTable(), Numbers()
         self.processes, self.threads, self.marked = Numbers(), Numbers(), bytearray()
         self.asyncs, self.async_tracks, self.async_threads = KeyTable(), Numbers(), Numbers()
@@ -114,55 +131,85 @@ class Lexicon:
             self.roles.append(ROLES.index(role))
         self.texts.learn()
         self.args.learn()
+        self.correlations.extend([row for row, _ in self._fresh], [h for _, h in self._fresh])
+        self._fresh.clear()
         self.unread.learn()
 
     def _template(self, raw: bytes, holes: int) -> str | None:
-        text = template(raw, holes)
+        """Judge a template, as all that differ from it in numbers only."""
+        shape = None
+        if len(raw) < _LONGEST_SHAPE and b"\\" not in raw:
+            shape = _NUMBER.sub(b"1", raw.translate(_DIGITS))
+        known = None if shape is None else self._shapes.get(shape)
+        if known is None:
+            known = self._judged(raw, holes)
+            is_said = known.correlation is not None and known.correlation != _CORRELATION_HOLE
+            if shape is not None and not is_said and len(self._shapes) < _MOST_SHAPES:
+                self._shapes[shape] = known
+        self._fresh.append(((known.correlation,), holes))
+        self.averages.append(known.is_average)
+        return raw.decode() if known.is_good else None
+
+    def _judged(self, raw: bytes, holes: int) -> _Judged:
+        is_good = template(raw, holes) is not None
         correlation: int | None = None
-        mentions = raw.lower().count(b"correlation") if text is not None else 0
+        mentions = raw.lower().count(b"correlation") if is_good else 0
         if mentions == 1 and holes & _CORRELATION and b"\\u" not in raw:
             correlation = None if templates.plainly(raw) is None else _CORRELATION_HOLE
         elif mentions:
             said = templates.read(raw, holes) if b"orrelation" in raw else None
             correlation = positive(said.get("correlation")) if said is not None else None
-            text = text if said is not None else None
-        self.correlations.add((correlation,), holes)
-        self.averages.append(b'"avg ms"' in raw)
-        return text
+            # What says a correlation of its own may say another one with other digits.
+            is_good = said is not None
+        return _Judged(is_good, correlation, b'"avg ms"' in raw)
 
     def _holes(self, args: int) -> int:
         return int(self.scanner.args.table.notes[args])
 
-    def learn_work(self, name: int, args: int, role: int) -> None:
-        """Read work on a device: the next number of `work_keys`.
+    def learn_works(self, keys: Sequence[tuple[int, int, int]]) -> None:
+        """Read work on devices, (name, args, role) each: the next numbers of `work_keys`.
 
-        `work_state` becomes 0 where it is no work, -1 where the slow path must read it.
+        Of each `work_state` becomes 0 where it is no work, -1 where the slow path must read it.
         """
+        rows, holes = [], []
+        for name, args, role in keys:
+            hole = self._holes(args) if args >= 0 else 0
+            state, row = self._work(name, args, role, hole)
+            self.work_state.append(state)
+            rows.append(row)
+            holes.append(hole)
+        self.works.extend(rows, holes)
+
+    def _work(
+        self, name: int, args: int, role: int, holes: int
+    ) -> tuple[int, tuple[int | None, ...]]:
         said: Mapping[str, Any] | None = {}
-        holes = 0
         if args >= 0:
-            holes = self._holes(args)
             said = templates.read(self.args.raw[args], holes)
         text = self.names.texts[name] if name >= 0 else ""
         work = None if said is None else work_of(ROLES[role], text, said)
         if work is None:
-            self.work_state.append(-1 if said is None else 0)
-            self.works.add((None,) * WORK_WIDTH, 0)
-            return
+            return -1 if said is None else 0, (None,) * WORK_WIDTH
         copy = [None if text is None else self._copy_number(text) for text in work.rest[:3]]
         rest: list[Any] = list(work.rest[3:])
         share = None if work.occupancy is None else work.occupancy / 100
-        bits = None if share is None else int(np.float64(share).view(np.int64))
+        bits = None if share is None else _SIGNED.unpack(_DOUBLE.pack(share))[0]
         head = (_KIND_NUMBERS[work.kind], work.device, work.context, work.stream, work.size)
-        self.works.add((*head, *copy, *rest, bits), holes)
-        self.work_state.append(1)
+        return 1, (*head, *copy, *rest, bits)
 
-    def learn_memory(self, args: int) -> None:
-        """Read the args of [memory]: the next number of `memory_keys`; as `learn_work`."""
-        holes = self._holes(args)
-        found = memory_of(templates.read(self.args.raw[args], holes) or {})
-        self.memory_state.append(-1 if found.size is None else 1)
-        self.memories.add(found, holes)
+    def learn_memories(self, keys: Sequence[int]) -> None:
+        """Read the args of [memory] events: the next numbers of `memory_keys`.
+
+        Of each `memory_state` becomes -1 where the slow path must read it.
+        """
+        holes = [self._holes(args) for args in keys]
+        rows = [
+            memory_of(templates.read(self.args.raw[args], hole) or {})
+            for args, hole in zip(keys, holes, strict=True)
+        ]
+        for found in rows:
+            self.memory_state.append(-1 if found.size is None else 1)
+        self.memories.extend(rows, holes)
 
     def _copy_number(self, text: str | int) -> int:
         number = self._copy_numbers.setdefault(str(text), len(self._copy_numbers))

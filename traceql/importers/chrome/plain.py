@@ -132,8 +132,13 @@ def _works(
     names, args = columns.ids[at.NAME_ID][rows], columns.ids[at.ARGS_ID][rows]
     names = np.where(role[rows] == KERNEL, -1, names)  # of kernels, names say nothing
     ids, fresh = lexicon.work_keys.number(names.astype(np.int64), args.astype(np.int64), role[rows])
-    for row in fresh.tolist():
-        lexicon.learn_work(int(names[row]), int(args[row]), int(role[rows[row]]))
+    lexicon.learn_works(
+        list(
+            zip(
+                names[fresh].tolist(), args[fresh].tolist(), role[rows[fresh]].tolist(), strict=True
+            )
+        )
+    )
     state = lexicon.work_state.array[ids]
     device, _ = lexicon.works.gather(DEVICE, ids, columns.lifted, rows)
     unread = (state < 0) | (device < -INT32) | (device >= INT32)
@@ -148,8 +153,7 @@ def _memories(
     args = columns.ids[at.ARGS_ID][rows].astype(np.int64)
     zero = np.zeros(rows.size, np.int64)
     ids, fresh = lexicon.memory_keys.number(args, zero, zero)
-    for row in fresh.tolist():
-        lexicon.learn_memory(int(args[row]))
+    lexicon.learn_memories(args[fresh].tolist())
     state = lexicon.memory_state.array[ids]
     groups[rows[state < 0]] = SLOW
     return rows[state > 0], ids[state > 0]

@@ -78,26 +78,34 @@ class Facts:
         self._said = np.zeros((width, 64), np.int64)
         self._source = np.full((width, 64), _NULL, np.int8)
         self._size = 0
-        self._sources: dict[tuple[int, tuple[type, ...]], NDArray[np.int8]] = {}
+        self._sources: dict[tuple[int, tuple[type, ...]], list[int]] = {}
 
     def __len__(self) -> int:
         return self._size
 
-    def add(self, values: Sequence[int | None], holes: int) -> None:
-        """Add a row, read from a template with these holes."""
-        if self._size == self._said.shape[1]:
-            self._said = np.concatenate((self._said, np.zeros_like(self._said)), axis=1)
-            self._source = np.concatenate((self._source, np.full_like(self._source, _NULL)), axis=1)
-        self._said[:, self._size] = [value or 0 for value in values]
-        shape = holes, tuple(map(type, values))  # says which columns the holes are
-        source = self._sources.get(shape)
-        if source is None:
-            source = self._sources[shape] = np.array([
+    def extend(self, rows: Sequence[Sequence[int | None]], holes: Sequence[int]) -> None:
+        """Add rows, each read from a template with these holes."""
+        if not rows:
+            return
+        end = self._size + len(rows)
+        if end > self._said.shape[1]:
+            more = ((0, 0), (0, max(end, 2 * self._size) - self._said.shape[1]))
+            self._said, self._source = np.pad(self._said, more), np.pad(self._source, more)
+        said = [[value or 0 for value in row] for row in rows]
+        source = [self._sources_of(row, hole) for row, hole in zip(rows, holes, strict=True)]
+        self._said[:, self._size : end] = np.array(said, np.int64).T
+        self._source[:, self._size : end] = np.array(source, np.int8).T
+        self._size = end
+
+    def _sources_of(self, row: Sequence[int | None], holes: int) -> list[int]:
+        shape = holes, tuple(map(type, row))  # says which columns the holes are
+        found = self._sources.get(shape)
+        if found is None:
+            found = self._sources[shape] = [
                 _NULL if value is None else value - 1 if isinstance(value, Hole) else _SAID
-                for value in values
-            ], np.int8)  # fmt: skip
-        self._source[:, self._size] = source
-        self._size += 1
+                for value in row
+            ]
+        return found
 
     def gather(
         self, field: int, rows: NDArray[np.int32], lifted: Int64, events: Int64

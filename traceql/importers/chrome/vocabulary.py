@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 Judge = Callable[[bytes, int], "str | None"]
 """Takes the bytes of a text and its holes."""
 
-_WHOLE = 4
-"""A dictionary goes out as it is unless so many times more texts are in it than rows use."""
+_FEW, _SETTLED = 256, 4
+"""A dictionary of few texts, or that did not grow for some columns, goes out as it is."""
 _HOLE = re.compile(rb"\x01[A-P]")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _READ = frozenset((b"bind_id", b"id2", b"scope", b"flow_in", b"flow_out"))
@@ -37,6 +37,7 @@ class Texts:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self._array = pa.array([], pa.string())
+        self._seen = self._calls = 0
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -52,7 +53,9 @@ class Texts:
         """Give the texts of ids, null for -1."""
         size = len(self.texts)
         missing = ids < 0
-        if size <= _WHOLE * ids.size:
+        self._calls = self._calls + 1 if size == self._seen else 0
+        self._seen = size
+        if size <= _FEW or len(self._array) == size or self._calls >= _SETTLED:
             return coded(ids, missing, self.array)
         used = np.zeros(size + 1, np.bool_)
         used[ids] = True
