@@ -161,6 +161,13 @@ def test_ends_of_the_array(tail: bytes) -> None:
     agree(b'[{"ph":"X","ts":1,"dur":1,"pid":1}' + tail, WAYS)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_looks_like_a_template_is_none(order: int) -> None:
+    event = b'{"ph":"X","ts":%d,"dur":1,"pid":1,"args":{"stream": %b}}'
+    events = [event % (1, b"7"), event % (2, b"\x01C"), event % (3, b"8"), event % (4, b"9")]
+    agree(b"[" + b",".join(events[::order]) + b"]", WAYS)
+
+
 def test_two_arrays_of_events() -> None:
     event = b'[{"ph":"X","ts":1,"dur":1,"pid":1}]'
     agree(b'{"traceEvents":%b,"x":[1],"traceEvents":%b,"y":2}' % (event, event), WAYS)

@@ -63,6 +63,8 @@ class _Judged(NamedTuple):
     is_good: bool
     correlation: int | None
     is_average: bool
+    by_shape: bool
+    """Whether this holds for all that differ from it in numbers only."""
 
 
 class Numbers:
@@ -100,9 +102,10 @@ class Lexicon:
         self.texts = Vocabulary(self.scanner.texts, identifier)
         self.args = Vocabulary(self.scanner.args, self._template)
         self.unread = Vocabulary(self.scanner.extras, unread)
-        self.special, self.roles, self.averages = Numbers(), Numbers(), Numbers()
+        self.special, self.roles = Numbers(), Numbers()
+        self.averages, self.holes = Numbers(), Numbers()
         self.correlations = Facts(1)
-        self._shapes: dict[bytes, _Judged] = {}
+        self._shapes: dict[tuple[bytes, int], _Judged] = {}
         self._fresh: list[tuple[tuple[int | None], int]] = []
         self.lanes, self.tracks = KeyTable(), Numbers()
         self.processes, self.threads, self.marked = Numbers(), Numbers(), bytearray()
@@ -140,14 +143,14 @@ class Lexicon:
         shape = None
         if len(raw) < _LONGEST_SHAPE and b"\\" not in raw:
             shape = _NUMBER.sub(b"1", raw.translate(_DIGITS))
-        known = None if shape is None else self._shapes.get(shape)
+        known = None if shape is None else self._shapes.get((shape, holes))
         if known is None:
             known = self._judged(raw, holes)
-            is_said = known.correlation is not None and known.correlation != _CORRELATION_HOLE
-            if shape is not None and not is_said and len(self._shapes) < _MOST_SHAPES:
-                self._shapes[shape] = known
+            if shape is not None and known.by_shape and len(self._shapes) < _MOST_SHAPES:
+                self._shapes[shape, holes] = known
         self._fresh.append(((known.correlation,), holes))
         self.averages.append(known.is_average)
+        self.holes.append(holes)
         return raw.decode() if known.is_good else None
 
     def _judged(self, raw: bytes, holes: int) -> _Judged:
@@ -159,12 +162,12 @@ class Lexicon:
         elif mentions:
             said = templates.read(raw, holes) if b"orrelation" in raw else None
             correlation = positive(said.get("correlation")) if said is not None else None
-            # What says a correlation of its own may say another one with other digits.
             is_good = said is not None
-        return _Judged(is_good, correlation, b'"avg ms"' in raw)
+        by_shape = not mentions or correlation is _CORRELATION_HOLE
+        return _Judged(is_good, correlation, b'"avg ms"' in raw, by_shape)
 
     def _holes(self, args: int) -> int:
-        return int(self.scanner.args.table.notes[args])
+        return int(self.holes.array[args])
 
     def learn_works(self, keys: Sequence[tuple[int, int, int]]) -> None:
         """Read work on devices, (name, args, role) each: the next numbers of `work_keys`.

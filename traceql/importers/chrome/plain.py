@@ -94,6 +94,8 @@ def _mark_bad_texts(columns: Columns, lexicon: Lexicon, odd: Bool) -> None:
     for vocabulary, row in vocabularies:
         if vocabulary.any_bad:
             odd |= vocabulary.among_bad(columns.ids[row])
+    # A text that looks like a template shares its number, without having holes.
+    odd |= np.append(lexicon.holes.array, 0)[columns.ids[at.ARGS_ID]] != columns.holes
     if lexicon.texts.any_bad:
         for field, is_text in _TEXTUAL:
             here = np.flatnonzero((columns.present >> is_text & 1).astype(np.bool_) & ~odd)
