@@ -60,7 +60,7 @@ CREATE MACRO _members(nodes) AS flatten(list_transform(nodes, lambda x: CASE jso
 -- What lies deeper than six levels is one row of type json.
 --
 -- Columns:
---   id: null.
+--   id: arg_set_id * 16384 + place in the set: ascends as the source writes the keys.
 --   arg_set_id: the set; column of the same name of slice, counter, flow, process, thread.
 --   flat_key: the key without places in arrays.
 --   key: the key.
@@ -70,7 +70,7 @@ CREATE MACRO _members(nodes) AS flatten(list_transform(nodes, lambda x: CASE jso
 --   trace: name of the trace.
 CREATE VIEW args AS
 SELECT
-  NULL::BIGINT AS id, __set AS arg_set_id,
+  __set * 16384 + least(place, 16383) AS id, __set AS arg_set_id,
   regexp_replace(leaf.k, '\[\d+\]', '', 'g') AS flat_key, leaf.k AS key,
   CASE json_type(leaf.v)
     WHEN 'BOOLEAN' THEN (leaf.v::VARCHAR = 'true')::BIGINT
@@ -92,19 +92,22 @@ SELECT
   END AS value_type,
   leaf.v ->> '$' AS display_value, __trace AS trace
 FROM (
-  -- Two steps are enough for most texts; only the others pay for more.
-  SELECT
-    __set, __trace,
-    unnest(CASE
-      WHEN list_contains(list_transform(__nodes, lambda x: json_type(x.v) IN ('OBJECT', 'ARRAY')), true)
-      THEN _members(_members(_members(_members(__nodes))))
-      ELSE __nodes
-    END) AS leaf
+  SELECT __set, __trace, unnest(__leaves) AS leaf, unnest(range(len(__leaves))) AS place
   FROM (
+    -- Two steps are enough for most texts; only the others pay for more.
     SELECT
       __set, __trace,
-      _members(_members([{'k': 'args', 'v': try_cast(__text AS JSON)}])) AS __nodes
-    FROM _arg_text
+      CASE
+        WHEN list_contains(list_transform(__nodes, lambda x: json_type(x.v) IN ('OBJECT', 'ARRAY')), true)
+        THEN _members(_members(_members(_members(__nodes))))
+        ELSE __nodes
+      END AS __leaves
+    FROM (
+      SELECT
+        __set, __trace,
+        _members(_members([{'k': 'args', 'v': try_cast(__text AS JSON)}])) AS __nodes
+      FROM _arg_text
+    )
   )
 )
 WHERE leaf.v IS NOT NULL AND NOT (json_type(leaf.v) = 'NULL' AND leaf.k = 'args');

@@ -114,6 +114,28 @@ def test_only_the_first_letter_of_a_phase_counts() -> None:
     assert pick(found["edge"], "is_end") == [False, True]
 
 
+def test_ids_that_are_texts_are_names_until_metadata_says_another() -> None:
+    found = read(events(
+        event("X", dur=1, pid="foo", tid="bar"), event("X", dur=1, pid="foo", tid="baz"),
+        event("X", dur=1, pid="a", tid=1),
+        event("M", pid="a", name="process_name", args={"name": "told"}),
+        event("M", pid="foo", tid="baz", name="thread_name", args={"name": "said"}),
+    ))  # fmt: skip
+    assert pick(found["process"], "pid_text", "name") == [("foo", "foo"), ("a", "told")]
+    assert pick(found["thread"], "tid_text", "name") == [
+        ("bar", "bar"), ("baz", "said"), (None, None),
+    ]  # fmt: skip
+
+
+def test_a_name_or_category_of_null_is_none() -> None:
+    found = read(events(
+        event("X", dur=1, name=None, cat=None), event("i", name=None, cat=None),
+        event("B", name=None, cat=None),
+    ))  # fmt: skip
+    assert pick(found["span"], "name", "category") == [(None, None), (None, None)]
+    assert pick(found["edge"], "name", "category") == [(None, None)]
+
+
 def test_ids_of_processes_and_threads() -> None:
     found = read(events(
         event("X", dur=1, pid=0, tid=0), event("X", dur=1, pid="Spans", tid="line"),
@@ -126,6 +148,7 @@ def test_ids_of_processes_and_threads() -> None:
         (0, 0, None), (1, None, "Spans"), (2, None, ""), (3, -1, None), (4, 1, None), (5, 5, None),
         (6, None, None),
     ]  # fmt: skip
+    assert pick(found["process"], "name") == [None, "Spans", None, None, None, None, None]
     assert pick(found["thread"], "tid", "tid_text", "upid", "is_main_thread") == [
         (0, None, 0, True), (None, "line", 1, None), (None, "", 2, None), (-1, None, 3, True),
         (7, None, 0, False), (None, str(2**64), 4, None), (5, None, 5, True), (None, None, 6, None),

@@ -89,6 +89,18 @@ def test_flat_keys_of_args(one) -> None:
     ]
 
 
+def test_ids_of_args_ascend_as_the_source_writes_them(one) -> None:
+    rows = one.sql("SELECT id, arg_set_id, key FROM args ORDER BY id").fetchall()
+    firsts = [key for _, arg_set, key in rows if arg_set == 0]
+
+    assert len({row[0] for row in rows}) == len(rows)
+    assert [row[1] for row in rows] == sorted(row[1] for row in rows)
+    text = one.sql("SELECT args FROM slice WHERE id = 0").fetchall()[0][0]
+    assert list(dict.fromkeys(re.split(r"[.\[]", key)[1] for key in firsts)) == list(
+        json.loads(text)
+    )
+
+
 def test_args_of_every_table(one) -> None:
     sql = "SELECT arg_set_id % 8 AS code, list(key ORDER BY key) FROM args WHERE arg_set_id % 8 > 0"
 

@@ -72,6 +72,24 @@ def test_answers_outlive_other_queries(one) -> None:
     assert head.num_rows + rest == 300_000
 
 
+def test_names_that_exist_elsewhere_and_functions_that_are_refused_are_no_advice(one) -> None:
+    for sql in ("SELECT unit FROM slice", "SELECT * FROM parquet_scam('x')"):
+        with pytest.raises(UnknownName) as caught:
+            one.sql(sql)
+        assert not {"unit", "parquet_scan"} & set(caught.value.close_matches)
+
+
+def test_a_parameter_without_a_value_is_named(one) -> None:
+    with pytest.raises(SqlError, match=r"no value for \$top: give one with --set top=VALUE"):
+        one.sql("SELECT $top")
+
+
+@pytest.mark.parametrize("text", ["", "  ", "-- nothing", ";"])
+def test_an_empty_text_is_refused(one, text: str) -> None:
+    with pytest.raises(StatementRefused, match="an empty text is not a query"):
+        one.sql(text)
+
+
 @pytest.mark.parametrize("shape", ["fetchall", "arrow"])
 def test_time_limit(store, traces, shape: str) -> None:
     with Session(traces[:1], store=store, timeout_s=0.3) as session:
@@ -107,7 +125,9 @@ def test_large_sorts_spill(store, traces) -> None:
         ("SELECT name\nFROM slic", 2, 6, "slic", "slice"),
         ("SELECT 1\n -- ä\n + fooo(2)", 3, 4, "fooo", ""),
         ("SELECT extract_ar(0, 'x')", 1, 8, "extract_ar", "extract_arg"),
-        ("SELECT * FROM ancestor_slise(1)", 0, 0, "ancestor_slise", "ancestor_slice"),
+        ("SELECT * FROM ancestor_slise(1)", 1, 15, "ancestor_slise", "ancestor_slice"),
+        ("SELECT 1,\n(SELECT max(id) FROM\n nosuch (1))", 3, 2, "nosuch", ""),
+        ("SELECT * FROM parquet_scam('x')", 1, 15, "parquet_scam", ""),
         ("SELECT 1 WHERE (SELECT max(durr) FROM slice) > 1", 1, 28, "durr", "dur"),
         (f"SELECT {'1, ' * 80} nam FROM slice", 1, 249, "nam", "name"),
     ],

@@ -51,10 +51,11 @@ JOINS = [
 
 def rebased(session: Session, sql: str, number: int) -> list[tuple[Any, ...]]:
     answer = session.sql(sql)
+    rows_of_args = sql == id_columns_of("args")
     moved = []
     for row in answer.fetchall():
         values = [
-            value + number * SCALE * (8 if name in ARG_SETS else 1)
+            value + number * SCALE * (8 if name in ARG_SETS else 8 * 16384 if rows_of_args else 1)
             if value is not None and name in OUR_IDS | ARG_SETS
             else value
             for name, value in zip(answer.columns, row, strict=True)

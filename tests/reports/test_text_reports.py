@@ -64,8 +64,12 @@ def test_json_of_hostile_names_gives_them_back() -> None:
 def test_json_follows_its_schema() -> None:
     schema = json.loads((resources.schemas() / "result.schema.json").read_text())
     for results in (made_results.usual(), made_results.hostile()):
-        for result in json.loads(text_of(Json(), results))["results"]:
+        document = json.loads(text_of(Json(), results))
+        jsonschema.validate(document, schema)
+        for result in document["results"]:
             jsonschema.validate(result, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"traceql_report": 1, "results": [{}]}, schema)
     columns = {column.name for column in tables.table("finding").columns}
     assert set(schema["$defs"]["finding"]["properties"]) == columns
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from traceql.engine.scope import named
 from traceql.model.units import format_bytes, format_count
 
 if TYPE_CHECKING:
@@ -188,7 +189,8 @@ class Database:
         names = [trace] if trace is not None else traces
         if names is None:
             return self.traces()
-        return tuple(dict.fromkeys(self.store.resolve(name) for name in names))
+        found = (trace for name in names for trace in named(self.store, name))
+        return tuple(dict.fromkeys(found))
 
     def _session(self, scope: tuple[Trace, ...]) -> Session:
         """Keep the last few sessions: their views and caches are worth something."""

@@ -28,7 +28,7 @@ def traces_in_scope(
 
     Args:
         store_path: folder of the store; made when a path is ingested into it.
-        names: names, id prefixes, or paths; a path not yet in the store is ingested first.
+        names: names, id prefixes, groups, or paths; a path not yet in the store is ingested first.
         last: without names, the trace ingested last.
         memory_limit_bytes: of an ingest.
         tell: told which traces are meant where nobody named one, and what is ingested.
@@ -45,10 +45,13 @@ def traces_in_scope(
     if names:
         try:
             found = [
-                _ingested(store, name, memory_limit_bytes, tell)
-                if name in paths
-                else store.resolve(name)
+                trace
                 for name in names
+                for trace in (
+                    (_ingested(store, name, memory_limit_bytes, tell),)
+                    if name in paths
+                    else named(store, name)
+                )
             ]
         except BaseException:
             store.discard_if_empty()
@@ -62,6 +65,22 @@ def traces_in_scope(
         more = f" and {len(everything) - 5} more" if len(everything) > 5 else ""
         tell(f"over {len(everything)} traces: {listed}{more} (name one, or use --last)")
     return store, everything
+
+
+def named(store: Store, name: str) -> tuple[Trace, ...]:
+    """Give the trace of that name or id prefix, else the traces of the group of that name.
+
+    Raises:
+        TraceNotFound: neither a trace nor a group.
+    """
+    from traceql.errors import TraceNotFound
+
+    try:
+        return (store.resolve(name),)
+    except TraceNotFound:
+        if name not in store.groups():
+            raise
+        return store.group(name)
 
 
 def looks_like_a_path(name: str) -> bool:

@@ -104,8 +104,9 @@ def examine(connection: duckdb.DuckDBPyConnection, text: str) -> Mentions:
     """
     statements = connection.extract_statements(text)
     if len(statements) != 1:
-        what = "nothing to run" if not statements else f"{len(statements)} statements"
-        raise StatementRefused(what, "were given where one is taken")
+        if not statements:
+            raise StatementRefused("an empty text", "is not a query")
+        raise StatementRefused(f"{len(statements)} statements", "were given where one is taken")
     kind = statements[0].type.name
     if kind == "MULTI":
         raise StatementRefused("PIVOT", "needs its values here: PIVOT … ON column IN (a, b)")
@@ -152,6 +153,14 @@ def is_open_table_function(name: str) -> bool:
 def looks_like_a_file(name: str) -> bool:
     """Whether an unknown table is rather meant as a file or an address."""
     return any(sign in name for sign in "/\\.*:~")
+
+
+def call_offset(mention: Mention, text: str) -> int | None:
+    """Give the byte of a table function's name; the syntax tree leaves it out, so look for it."""
+    if mention.offset is not None:
+        return mention.offset
+    found = re.search(rf'(?i)(?<![\w.])"?{re.escape(mention.name)}"?\s*\(', text)
+    return None if found is None else len(text[: found.start()].encode())
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> list[dict[str, Any]]:

@@ -232,8 +232,10 @@ class _Engine:
         known = self.names("function")
         if name in known:
             raise StatementRefused(f"{name}()", "reads more than this session's tables")
-        line, column, near = translate.place_of(text, mention.offset)
-        close = translate.close_names(name, known)
+        line, column, near = translate.place_of(text, guard.call_offset(mention, text))
+        own = library.objects()
+        usable = [item for item in known if item in own or guard.is_open_table_function(item)]
+        close = translate.close_names(name, usable)
         raise UnknownName(name, close, kind="function", line=line, column=column, near=near)
 
     def _make(self, name: str) -> None:

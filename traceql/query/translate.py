@@ -35,6 +35,7 @@ _MISSING: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("type", re.compile(r'Type with name "?([^\s"]+)"? does not exist')),
 )
 _CANDIDATES = re.compile(r"(?:Candidate bindings:?|Candidate tables:|Did you mean)[ :]*(.*)")
+_UNSET = re.compile(r"Values were not provided for the following .*parameters: (\w+)")
 _WIDTH = 120
 
 
@@ -122,6 +123,9 @@ def _caret(text: str, line: int, column: int) -> str:
 
 def _plain(message: str) -> str:
     """Give the sentences of a message without its class, its excerpt and its advertisements."""
+    unset = _UNSET.search(message)
+    if unset:
+        return f"no value for ${unset[1]}: give one with --set {unset[1]}=VALUE"
     body = _LINE.split(message)[0]
     body = re.sub(r"^(?:\w+ )?\w+ Error: ", "", body.strip())
     lines = [line.strip() for line in body.splitlines()]
@@ -139,5 +143,6 @@ def _offered(message: str) -> list[str]:
 
 def _close(name: str, known: Iterable[str], offered: Sequence[str]) -> tuple[str, ...]:
     pool = {item.lower(): item for item in [*known, *offered] if not item.startswith("_")}
+    pool.pop(name.lower(), None)  # it exists elsewhere: no advice
     near = get_close_matches(name.lower(), pool, n=3, cutoff=0.6)
     return tuple(pool[item] for item in near)

@@ -20,7 +20,7 @@ FORMAT_VERSION = 1
 class Json:
     """One JSON document: `{"traceql_report": 1, "results": [...]}`.
 
-    A result follows `schemas/result.schema.json`. Tables are column → list; whole numbers stay
+    It follows `schemas/result.schema.json`. Tables are column → list; whole numbers stay
     exact; a number that JSON cannot write (NaN, infinite) is null.
     """
 

@@ -80,7 +80,8 @@ class Terminal:
         if said.blind:
             console.print(Text("\nCould not look", "bold"))
         for result in said.blind:
-            console.print(_hanging(f"{result.analysis}: {result.reason} {result.remedy}"))
+            reason = f"{result.reason.rstrip('.')}."
+            console.print(_hanging(f"{result.analysis}: {reason} {result.remedy}"))
 
     def _result(self, result: Result, console: Console) -> None:
         from rich.text import Text

@@ -117,7 +117,7 @@ def _finding(name: str, row: dict[str, Any], flagged: Flagged, method: str) -> F
         subject_type="op",
         subject=_subject(row),
         message=f"{n_events} of {row['event_count']:,} {_short(row['name'])} took "
-        f"{format_ns(flagged.dur[0])} to {format_ns(flagged.dur[-1])} ({what}), usually "
+        f"{_range(flagged.dur[0], flagged.dur[-1])} ({what}), usually "
         f"{format_ns(baseline)}; together {format_ns(float((durations - baseline).sum()))} more, "
         f"{format_ratio(impact)} of the {row['side']} time.",
         confidence_basis="test" if method == "modes" else "heuristic",
@@ -159,6 +159,12 @@ def _sql(row: dict[str, Any], least: int) -> str:
     stratum |= {key: row[key] for key in (*_SHAPE, "bytes", "copy_kind")}
     ops = f"SELECT slice_id FROM gpu_op WHERE {_evidence.where(stratum)}"  # noqa: S608
     return _evidence.select("slice", conditions, *within, f"dur >= {least}", f"id IN ({ops})")
+
+
+def _range(low: int, high: int) -> str:
+    """Write a range of times; one value where both read the same."""
+    first, last = format_ns(low), format_ns(high)
+    return first if first == last else f"{first} to {last}"
 
 
 def _short(name: str | None) -> str:

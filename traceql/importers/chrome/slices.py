@@ -55,8 +55,8 @@ class Slices:
             correlation = self._kineto.learn(cat, e, ordinal, lane)
         self._spans.append((
             ordinal, ts, dur, lane.track_id,
-            None if name is None else texts(name),
-            None if cat is None else texts(cat),
+            texts.optional(name),
+            texts.optional(cat),
             correlation,
             ns(e[b"tts"]) if b"tts" in e else None,
             ns(e[b"tdur"]) if b"tdur" in e else None,

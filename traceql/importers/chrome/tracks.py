@@ -165,14 +165,16 @@ class Tracks:
             yield chunk(
                 "process",
                 ("upid", "pid", "pid_text", "name", "host", "rank", "args"),
-                [(p.upid, p.pid, p.pid_text, p.name, host, rank, as_object(p.args))
+                [(p.upid, p.pid, p.pid_text, _named(p.name, p.pid_text), host, rank,
+                  as_object(p.args))
                  for p in processes],
             )  # fmt: skip
         if threads:
             yield chunk(
                 "thread",
                 ("utid", "tid", "tid_text", "upid", "name", "is_main_thread", "args"),
-                [(t.utid, t.tid, t.tid_text, t.upid, t.name, t.is_main, as_object(t.args))
+                [(t.utid, t.tid, t.tid_text, t.upid, _named(t.name, t.tid_text), t.is_main,
+                  as_object(t.args))
                  for t in threads],
             )  # fmt: skip
         if self._order:
@@ -181,6 +183,11 @@ class Tracks:
                 ("id", "type", "name", "upid", "utid", "device_id", "stream_id", "args"),
                 [_track(lane) for lane in self._order],
             )
+
+
+def _named(name: str | None, written: str | None) -> str | None:
+    """Give the name that metadata gave, else the text of an id that is no number, as Perfetto."""
+    return name if name is not None else written or None
 
 
 def _track(lane: Lane) -> tuple[object, ...]:
