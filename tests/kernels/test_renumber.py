@@ -31,9 +31,7 @@ def test_numbers_are_looked_up_or_counted_on(made, data):
     starts = np.cumsum([0, *sizes[:-1]])
     final = np.array([n for listed, _ in made for n in listed], np.int32)
 
-    found = renumber(
-        np.array(numbers, np.int64), BITS, starts, [start for _, start in made], final
-    )
+    found = renumber(np.array(numbers, np.int64), BITS, starts, [start for _, start in made], final)
 
     assert found.tolist() == [given_out[n] for n in numbers]
 
