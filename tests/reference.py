@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections import Counter, defaultdict
@@ -198,4 +199,144 @@ def launches(links: list[tuple[int, str, int, str]]) -> dict[int, int]:
             before = [s for s in calls if s <= number]
             if calls:
                 found[number] = before[-1] if before else calls[0]
+    return found
+
+
+def merged(intervals: list[tuple[int, int]], epsilon: int) -> list[tuple[int, int]]:
+    """Intervals joined while any two of them are at most epsilon apart."""
+    left = sorted(intervals)
+    joined = True
+    while joined:
+        joined = False
+        for i, j in itertools.combinations(range(len(left)), 2):
+            (a, b), (c, d) = left[i], left[j]
+            if a <= d + epsilon and c <= b + epsilon:
+                left[i : i + 1] = [(min(a, c), max(b, d))]
+                del left[j]
+                joined = True
+                break
+    return sorted(left)
+
+
+def meets(a: tuple[int, int | None], b: tuple[int, int | None]) -> bool:
+    """Whether two intervals [ts, end) share a time; an instant lies in [ts, end) of another."""
+    (s, e), (t, f) = a, b
+    if s == t:
+        return True
+    return (s < t and (e is None or t < e)) or (t < s and (f is None or s < f))
+
+
+def choices(
+    rows: list[tuple[tuple[int, int], int]], tables: int
+) -> list[tuple[int, int | None, list[int]]]:
+    """(ts, end, places) of each choice of one (ts, dur) per table that meet; end None: open."""
+    places = [[p for p, (_, t) in enumerate(rows) if t == table] for table in range(tables)]
+    ends = [(ts, None if dur < 0 else ts + dur) for (ts, dur), _ in rows]
+    found = []
+    for picked in itertools.product(*places):
+        mine = [ends[p] for p in picked]
+        if all(meets(a, b) for a, b in itertools.combinations(mine, 2)):
+            closed = [e for _, e in mine if e is not None]
+            found.append((max(ts for ts, _ in mine), min(closed, default=None), list(picked)))
+    return found
+
+
+def span_join(
+    a: list[tuple[int, int]], b: list[tuple[int, int]], *, left: bool, right: bool
+) -> list[tuple[int, int, int, int]]:
+    """(ts, dur, place in a, place in b) of every pair that meets and every rest; -1: none."""
+    found = []
+    for i, (s, d) in enumerate(a):
+        for j, (t, f) in enumerate(b):
+            if meets((s, s + max(d, 0)), (t, t + max(f, 0))):
+                ts = max(s, t)
+                end = min(s + max(d, 0), t + max(f, 0))
+                found.append((ts, -1 if d < 0 or f < 0 else end - ts, i, j))
+    if left:
+        found += [(ts, dur, i, -1) for ts, dur, i in _rests(a, b)]
+    if right:
+        found += [(ts, dur, -1, j) for ts, dur, j in _rests(b, a)]
+    return found
+
+
+def _rests(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    others = [(t, t + max(f, 0)) for t, f in b]
+    cuts = {t for pair in others for t in pair}
+    found = []
+    for i, (s, d) in enumerate(a):
+        if d <= 0:
+            if not any(meets((s, s), o) for o in others):
+                found.append((s, d, i))
+            continue
+        free = set(range(s, s + d)) - covered(others)
+        begin = None
+        for t in range(s, s + d + 1):
+            if begin is not None and (t not in free or t in cuts):
+                found.append((begin, t - begin, i))
+                begin = None
+            if begin is None and t in free:
+                begin = t
+    return found
+
+
+def closure(edges: list[tuple[int, int]], starts: list[int]) -> set[int]:
+    """Every node that can be reached, starts included."""
+    met = set(starts)
+    while True:
+        more = {b for a, b in edges if a in met} - met
+        if not more:
+            return met
+        met |= more
+
+
+def distances(edges: list[tuple[int, int]], starts: list[int]) -> dict[int, int]:
+    """Fewest edges to each node."""
+    found = dict.fromkeys(starts, 0)
+    for step in range(1, len(edges) + 1):
+        for b in {b for a, b in edges if found.get(a) == step - 1}:
+            found.setdefault(b, step)
+    return found
+
+
+def depth_first(edges: list[tuple[int, int]], starts: list[int]) -> list[tuple[int, int]]:
+    """(node, parent) in the order of a recursive search; parent -1 for a start."""
+    met: dict[int, int] = {}
+
+    def visit(v: int, parent: int) -> None:
+        if v not in met:
+            met[v] = parent
+            for a, b in edges:
+                if a == v:
+                    visit(b, v)
+
+    for start in starts:
+        visit(start, -1)
+    return list(met.items())
+
+
+def dominators(edges: list[tuple[int, int]], root: int, nodes: int) -> list[int]:
+    """Immediate dominators: the dominator that all other dominators dominate; -2: not reached."""
+    reached = closure(edges, [root])
+
+    def dominates(d: int, v: int) -> bool:
+        if d == root:
+            return True
+        return v not in closure([e for e in edges if d not in e], [root])
+
+    found = []
+    for v in range(nodes):
+        if v not in reached or v == root:
+            found.append(-1 if v == root else -2)
+            continue
+        strict = [d for d in reached if d != v and dominates(d, v)]
+        found.append(next(d for d in strict if all(dominates(o, d) for o in strict if o != d)))
+    return found
+
+
+def ancestors(parent: list[int], v: int) -> set[int]:
+    """A node and all above it."""
+    found = {v}
+    while parent[v] >= 0:
+        v = parent[v]
+        found.add(v)
     return found

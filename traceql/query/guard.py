@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traceql.errors import StatementRefused
-from traceql.query import library
+from traceql.query import library, pruning
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,6 +66,8 @@ class Mentions:
     """SHOW TABLES and the like: every view must exist."""
     asks_args: bool = False
     """Whether the args of slices may be among the columns it reads."""
+    traces: frozenset[str] | None = None
+    """Names of the only traces it can read, where that is certain."""
     aliases: set[str] = field(default_factory=set)
     single_names: set[str] = field(default_factory=set)
 
@@ -117,13 +119,15 @@ def examine(connection: duckdb.DuckDBPyConnection, text: str) -> Mentions:
         prefix = _EXPLAIN.match(text)
         shift = prefix.end() if prefix else 0
     tree = _tree(connection, text[shift:])
-    found = Mentions()
+    found = Mentions(traces=pruning.wanted_traces(tree))
     for statement in tree:
         _collect(statement["node"], found, len(text[:shift].encode()))
     # A bare name that is a table's is the whole row of it.
     found.asks_args |= bool(found.single_names & (found.aliases | found.ctes))
     found.asks_args |= any(_takes_all_columns(node, found.ctes) for node in _dictionaries(tree))
     for call in found.functions:
+        if call.name.startswith(library.KERNEL):
+            raise StatementRefused(f"{call.name}()", "is called by macros of the library only")
         if call.name in _SCALAR_FUNCTIONS_REFUSED:
             raise StatementRefused(
                 f"{call.name}()", "reads or changes more than the store's tables"
@@ -164,11 +168,10 @@ def call_offset(mention: Mention, text: str) -> int | None:
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> list[dict[str, Any]]:
-    row = connection.execute(
+    rows = connection.execute(
         "SELECT json_serialize_sql($1::VARCHAR, skip_null := true, skip_empty := true)", [text]
-    ).fetchone()
-    assert row is not None
-    answer = json.loads(row[0])
+    ).fetchall()
+    answer = json.loads(rows[0][0])
     if answer["error"]:
         # The text was parsed before; what the engine cannot serialise is not a plain query.
         raise StatementRefused(_first_word(text), "is not a query")

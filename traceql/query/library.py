@@ -23,6 +23,9 @@ Kind = Literal["view", "macro", "table macro"]
 STORED = "stored"
 """Schema of the relations that stand for Parquet files; `query/views.py` makes them."""
 
+KERNEL = "__k_"
+"""How the names of functions begin that are kernels; `query/relations.py` declares them."""
+
 _CREATE = re.compile(
     r"^CREATE (?P<what>VIEW|MACRO) (?P<name>[a-z_][a-z0-9_]*)\s*(?P<rest>.*?);[ \t]*$",
     re.MULTILINE | re.DOTALL,
@@ -127,7 +130,17 @@ def needs(name: str) -> tuple[str, ...]:
     body = _NOISE.sub("", objects()[name].sql).lower()
     named = [*_READS.findall(body), *_CALLS.findall(body)]
     known = objects().keys() | {f"{STORED}.{table}" for table in stored_names()}
-    return tuple(dict.fromkeys(n for n in named if n in known and n != name))
+    return tuple(
+        dict.fromkeys(n for n in named if (n in known or n.startswith(KERNEL)) and n != name)
+    )
+
+
+@cache
+def needs_kernel(name: str) -> bool:
+    """Whether an object calls a kernel, itself or by what it needs; plain DuckDB has none."""
+    return name.startswith(KERNEL) or (
+        name in objects() and any(needs_kernel(other) for other in needs(name))
+    )
 
 
 def in_order(names: Iterator[str] | list[str]) -> list[str]:

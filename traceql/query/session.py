@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from traceql.errors import StatementRefused, StoreError, TraceQLError, UnknownName
 from traceql.model import tables
-from traceql.query import derived, guard, library, translate, views
+from traceql.query import derived, guard, library, relations, translate, views
 from traceql.query.answer import Answer, Parameters
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Session:
         self._store = store
         self._memory_limit_bytes, self._timeout_s = memory_limit_bytes, timeout_s
         self._engines: dict[bool, _Engine] = {}
+        self._pruned: _Engine | None = None
         self._lock = threading.RLock()
 
     def sql(self, text: str, parameters: Parameters = None) -> Answer:
@@ -66,7 +67,7 @@ class Session:
                 mentions = guard.examine(parser.connection, text)
             except duckdb.Error as error:
                 raise self._translated(error, text, parser) from error
-            engine = self._engine(parser, lean=not mentions.asks_args)
+            engine = self._engine(parser, mentions)
             engine.prepare(mentions, text)
             cursor = engine.connection.cursor()
         return Answer(
@@ -78,10 +79,18 @@ class Session:
         )
 
     def script(self) -> str:
-        """Give SQL that makes every view and macro of this session, for plain `duckdb -init`."""
+        """Give SQL that makes the views and macros of this session, for plain `duckdb -init`.
+
+        Macros that call a kernel are left out.
+        """
         engine = self._new_engine()
         names = library.in_order([_TRACE, *library.objects()])
-        made = [statement for name in names for statement in engine.statements(name)]
+        made = [
+            statement
+            for name in names
+            if not library.needs_kernel(name)
+            for statement in engine.statements(name)
+        ]
         engine.connection.close()
         return "".join(f"{part};\n" for part in [f"CREATE SCHEMA {library.STORED}", *made])
 
@@ -91,6 +100,7 @@ class Session:
             for engine in self._engines.values():
                 engine.connection.close()
             self._engines.clear()
+            self._pruned = None
 
     def __enter__(self) -> Self:
         return self
@@ -106,8 +116,23 @@ class Session:
     def _new_engine(self) -> _Engine:
         return _Engine(self.traces, self._store, self._memory_limit_bytes)
 
-    def _engine(self, unused: _Engine, *, lean: bool) -> _Engine:
-        """Give the lean or the full engine; `unused` becomes it where there is none yet."""
+    def _engine(self, unused: _Engine, mentions: guard.Mentions) -> _Engine:
+        """Give the lean or the full engine; `unused` becomes it where there is none yet.
+
+        A query that reads few traces of many gets one that knows only their files.
+        """
+        lean = not mentions.asks_args
+        only = mentions.traces
+        if only is not None and len(self.traces) > 1:
+            last = self._pruned
+            if last is None or (last.only, last.lean) != (only, lean):
+                # Not closed: an answer may still read from it; the last reference closes it.
+                last = self._pruned = self._new_engine()
+                last.only, last.lean = only, lean
+            if not self._engines:
+                unused.lean = lean
+                self._engines[lean] = unused
+            return last
         if not self._engines:
             unused.lean = lean
             self._engines[lean] = unused
@@ -142,7 +167,9 @@ class _Engine:
         import duckdb
 
         self._traces, self._store = tuple(traces), store
+        self._memory_limit_bytes = memory_limit_bytes
         self.lean = False
+        self.only: frozenset[str] | None = None
         self._made: dict[str, list[str]] = {}
         # The engine makes the folder when it first spills, and removes it when it closes.
         spill = Path(tempfile.gettempdir()) / f"traceql-spill-{id(self):x}-{threading.get_ident()}"
@@ -244,6 +271,10 @@ class _Engine:
 
         if name in self._made and not _is_derived(name):
             return
+        if name.startswith(library.KERNEL):
+            relations.register(self.connection, name, self._memory_limit_bytes)
+            self._made[name] = []
+            return
         if name.startswith(f"{library.STORED}.") and name != _TRACE:
             self._make(_TRACE)
         statements = self.statements(name)
@@ -268,7 +299,7 @@ class _Engine:
         files = [
             views.File(trace.path.resolve() / f"{table}.parquet", number)
             for number, trace in enumerate(self._traces)
-            if table in trace.manifest.tables
+            if (self.only is None or trace.name in self.only) and table in trace.manifest.tables
         ]
         return views.create(table, files, names)
 

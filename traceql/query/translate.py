@@ -16,6 +16,7 @@ from traceql.errors import (
     UnknownName,
 )
 from traceql.model.units import format_bytes
+from traceql.query.relations import MEMORY_SIGN
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,6 +34,9 @@ _MISSING: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("column", re.compile(r'Referenced column "([^"]+)" (?:not found|was not found)')),
     ("column", re.compile(r'does not have a column named "([^"]+)"')),
     ("type", re.compile(r'Type with name "?([^\s"]+)"? does not exist')),
+)
+_RAISED = re.compile(
+    r"Python exception occurred while executing the UDF: \w+: (.*)\s*\Z", re.DOTALL
 )
 _CANDIDATES = re.compile(r"(?:Candidate bindings:?|Candidate tables:|Did you mean)[ :]*(.*)")
 _UNSET = re.compile(r"Values were not provided for the following .*parameters: (\w+)")
@@ -58,7 +62,7 @@ def translated(
     """
     kind = type(error).__name__
     message = str(error)
-    if kind == "OutOfMemoryException":
+    if kind == "OutOfMemoryException" or MEMORY_SIGN in message:
         size = format_bytes(memory_limit_bytes) if memory_limit_bytes else "unset"
         hint = "Raise it with --memory-limit, or ask for less: fewer columns, a window, a group."
         return LimitReached("memory", size, hint)
@@ -76,7 +80,8 @@ def translated(
             name = found[1]
             close = _close(name, names(what), _offered(message))
             return UnknownName(name, close, kind=what, line=line, column=column, near=near)
-    return SqlError(_plain(message), line, column, near)
+    raised = _RAISED.search(message)
+    return SqlError(raised[1] if raised else _plain(message), line, column, near)
 
 
 def place_of(text: str, offset: int | None) -> tuple[int, int, str]:

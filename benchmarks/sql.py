@@ -1,0 +1,124 @@
+"""Kernels through SQL beside plain SQL: 10 M nested slices, 2 M spans against 2 M.
+
+python benchmarks/sql.py [millions of slices]
+Prints seconds, M rows/s of input, the ratio to plain SQL where that is practical, and peak memory.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+
+import duckdb
+
+from traceql.query import library, relations
+
+MILLIONS = float(sys.argv[1]) if len(sys.argv) > 1 else 10
+ROWS = int(MILLIONS * 1e6)
+TRACKS = 50
+
+
+def connect():
+    connection = duckdb.connect()
+    connection.execute("SET threads = 2")
+    names = [name for name in library.objects() if library.objects()[name].kind == "table macro"
+             and library.needs_kernel(name)
+             and all(n.startswith(library.KERNEL) for n in library.needs(name))]  # fmt: skip
+    for name in names:
+        for needed in library.needs(name):
+            if not connection.sql(f"FROM duckdb_functions() WHERE function_name = '{needed}'"):
+                relations.register(connection, needed, None)
+        connection.execute(library.objects()[name].sql)
+    return connection
+
+
+def make(connection):
+    """Three levels: every third slice holds the next two, one inside the other."""
+    connection.execute(f"""
+      CREATE TABLE s AS SELECT i AS id, i % {TRACKS} AS track_id,
+        (i // {TRACKS} // 3) * 1000 + (i // {TRACKS} % 3) * 100 AS ts,
+        900 - 300 * (i // {TRACKS} % 3) AS dur
+      FROM range({ROWS}) t(i) ORDER BY track_id, ts""")
+    connection.execute(f"""
+      CREATE TABLE a AS SELECT i % {TRACKS} AS track_id, (i // {TRACKS}) * 1000 AS ts, 700 AS dur,
+        i AS x FROM range({ROWS // 5}) t(i) ORDER BY track_id, ts""")
+    connection.execute(f"""
+      CREATE TABLE b AS SELECT i % {TRACKS} AS track_id, (i // {TRACKS}) * 1000 + 350 AS ts,
+        700 AS dur, i AS y FROM range({ROWS // 5}) t(i) ORDER BY track_id, ts""")
+
+
+UNION_PLAIN = """
+  SELECT count(*), sum(e - ts) FROM (SELECT track_id, g, min(ts) ts, max(ts + dur) e FROM (
+    SELECT *, sum(n) OVER (PARTITION BY track_id ORDER BY ts) g FROM (
+      SELECT *, (ts > coalesce(max(ts + dur) OVER (PARTITION BY track_id ORDER BY ts
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), -1))::INT n FROM s)) GROUP BY 1, 2)"""
+COUNT_PLAIN = """
+  SELECT count(*), sum(v) FROM (SELECT sum(d) OVER (PARTITION BY track_id ORDER BY ts) v FROM (
+    SELECT track_id, ts, sum(d) d FROM (SELECT track_id, ts, 1 d FROM s
+      UNION ALL SELECT track_id, ts + dur, -1 FROM s) GROUP BY ALL))"""
+WORK = [
+    (
+        "interval_union",
+        ROWS,
+        "SELECT count(*), sum(dur) FROM interval_union(s, track_id)",
+        UNION_PLAIN,
+    ),
+    (
+        "interval_depth",
+        ROWS,
+        "SELECT sum(depth), sum(self_dur) FROM interval_depth(s, track_id)",
+        None,
+    ),
+    (
+        "overlap_count",
+        ROWS,
+        "SELECT count(*), sum(value) FROM intervals_overlap_count_by_group(s, ts, dur, track_id)",
+        COUNT_PLAIN,
+    ),
+    (
+        "interval_flatten",
+        ROWS,
+        "SELECT count(*), sum(dur) FROM interval_flatten(s, track_id)",
+        None,
+    ),
+    (
+        "span_join",
+        2 * (ROWS // 5),
+        "SELECT count(*), sum(l.x), sum(r.y) FROM span_join(a, track_id, b, track_id)",
+        None,
+    ),
+    (
+        "span_outer_join",
+        2 * (ROWS // 5),
+        "SELECT count(*), sum(l.x), sum(r.y) FROM span_outer_join(a, track_id, b, track_id)",
+        None,
+    ),
+]
+
+
+def seconds(connection, text):
+    begun, worked = time.perf_counter(), time.process_time()
+    rows = connection.sql(text).fetchall()
+    return time.perf_counter() - begun, time.process_time() - worked, rows
+
+
+def main():
+    connection = connect()
+    make(connection)
+    print(f"{MILLIONS:g} M slices, {TRACKS} tracks, 2 threads")
+    for name, rows, ours, plain in WORK:
+        took, worked, mine = min(seconds(connection, ours) for _ in range(3))
+        line = f"{name:18} {took:6.2f} s ({worked:5.2f} cpu-s) {rows / took / 1e6:6.1f} M rows/s"
+        if plain:
+            other, _, found = seconds(connection, plain)
+            same = tuple(map(int, found[0])) == tuple(map(int, mine[0]))
+            line += f"   plain SQL {other:6.2f} s, {other / took:4.1f} times, equal: {same}"
+        print(line, flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory {peak:.0f} MB")
+    connection.close()
+
+
+if __name__ == "__main__":
+    main()

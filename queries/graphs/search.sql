@@ -1,0 +1,74 @@
+-- What can be reached in a graph.
+
+-- A breadth-first search: every node that can be reached, over as few edges as possible.
+--
+--   edges 1 -> 2, 1 -> 3, 2 -> 4, 3 -> 4; start 1
+--   gives   (1, null), (2, 1), (3, 1), (4, 2)
+--
+-- Arguments:
+--   graph_table: a table, view or CTE with columns source_node_id, dest_node_id: one row an edge.
+--     Edges of a node are followed in the order of rows.
+--   start_nodes: a table, view or CTE with a column node_id.
+-- Columns:
+--   node_id: a node that can be reached; rows come in the order of the search.
+--   parent_node_id: the node it was reached from; null for a start.
+-- kernel: graph_bfs
+CREATE MACRO graph_reachable_bfs(graph_table, start_nodes) AS TABLE
+WITH
+  __tq_edges AS (
+    SELECT coalesce(list({'s': source_node_id::BIGINT, 'd': dest_node_id::BIGINT, 'o': __tq_o})
+      FILTER (WHERE source_node_id IS NOT NULL AND dest_node_id IS NOT NULL), []) AS __tq_l
+    FROM (SELECT source_node_id, dest_node_id, row_number() OVER () AS __tq_o
+          FROM query_table(graph_table))
+  ),
+  __tq_starts AS (
+    SELECT coalesce(list({'n': node_id::BIGINT, 'o': __tq_o})
+      FILTER (WHERE node_id IS NOT NULL), []) AS __tq_l
+    FROM (SELECT node_id, row_number() OVER () AS __tq_o FROM query_table(start_nodes))
+  )
+SELECT unnest(__k_graph_bfs(__tq_edges.__tq_l, __tq_starts.__tq_l), recursive := true)
+FROM __tq_edges, __tq_starts;
+
+-- A depth-first search: every node that can be reached, going as deep as it goes first.
+--
+--   edges 1 -> 2, 1 -> 3, 2 -> 4, 4 -> 3; start 1
+--   gives   (1, null), (2, 1), (4, 2), (3, 4)
+--
+-- Arguments:
+--   graph_table: a table, view or CTE with columns source_node_id, dest_node_id: one row an edge.
+--     Edges of a node are followed in the order of rows.
+--   start_nodes: a table, view or CTE with a column node_id.
+-- Columns:
+--   node_id: a node that can be reached; rows come in the order of the search.
+--   parent_node_id: the node it was reached from; null for a start.
+-- kernel: graph_dfs
+CREATE MACRO graph_reachable_dfs(graph_table, start_nodes) AS TABLE
+WITH
+  __tq_edges AS (
+    SELECT coalesce(list({'s': source_node_id::BIGINT, 'd': dest_node_id::BIGINT, 'o': __tq_o})
+      FILTER (WHERE source_node_id IS NOT NULL AND dest_node_id IS NOT NULL), []) AS __tq_l
+    FROM (SELECT source_node_id, dest_node_id, row_number() OVER () AS __tq_o
+          FROM query_table(graph_table))
+  ),
+  __tq_starts AS (
+    SELECT coalesce(list({'n': node_id::BIGINT, 'o': __tq_o})
+      FILTER (WHERE node_id IS NOT NULL), []) AS __tq_l
+    FROM (SELECT node_id, row_number() OVER () AS __tq_o FROM query_table(start_nodes))
+  )
+SELECT unnest(__k_graph_dfs(__tq_edges.__tq_l, __tq_starts.__tq_l), recursive := true)
+FROM __tq_edges, __tq_starts;
+
+-- The next node under the same parent.
+--
+--   nodes (1, parent null, key 0), (2, parent 1, key 5), (3, parent 1, key 7)   gives   2 -> 3
+--
+-- Arguments:
+--   graph_table: a table, view or CTE with columns node_id, node_parent_id, sort_key.
+-- Columns:
+--   node_id: the node.
+--   next_node_id: the one with the next larger sort_key; null for the last.
+CREATE MACRO graph_next_sibling(graph_table) AS TABLE
+SELECT
+  node_id,
+  lead(node_id) OVER (PARTITION BY node_parent_id ORDER BY sort_key, node_id) AS next_node_id
+FROM query_table(graph_table);

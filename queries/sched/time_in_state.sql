@@ -1,0 +1,56 @@
+-- Time that threads spent in each state.
+
+-- Time of each thread in each state.
+--
+-- Columns:
+--   utid: the thread.
+--   total_runtime: time in any state, ns.
+--   state: the state.
+--   time_in_state: time in it, ns.
+--   trace: name of the trace.
+CREATE VIEW sched_time_in_state_for_thread AS
+SELECT
+  utid, sum(sum(dur)) OVER (PARTITION BY utid)::BIGINT AS total_runtime, state,
+  sum(dur)::BIGINT AS time_in_state, trace
+FROM thread_state WHERE dur <> -1 GROUP BY utid, state, trace;
+
+-- Share of each state in the time of each thread.
+--
+-- Columns:
+--   utid: the thread.
+--   running, runnable, runnable_preempted, sleeping, uninterruptible_sleep, other: in percent.
+--   trace: name of the trace.
+CREATE VIEW sched_percentage_of_time_in_state AS
+SELECT
+  utid,
+  100 * sum(CASE WHEN state = 'Running' THEN dur ELSE 0 END)::BIGINT / sum(dur)::DOUBLE AS running,
+  100 * sum(CASE WHEN state = 'R' THEN dur ELSE 0 END)::BIGINT / sum(dur)::DOUBLE AS runnable,
+  100 * sum(CASE WHEN state = 'R+' THEN dur ELSE 0 END)::BIGINT / sum(dur)::DOUBLE
+    AS runnable_preempted,
+  100 * sum(CASE WHEN state = 'S' THEN dur ELSE 0 END)::BIGINT / sum(dur)::DOUBLE AS sleeping,
+  100 * sum(CASE WHEN state = 'D' THEN dur ELSE 0 END)::BIGINT / sum(dur)::DOUBLE
+    AS uninterruptible_sleep,
+  100 * sum(CASE WHEN state IN ('Running', 'R', 'R+', 'S', 'D') THEN 0 ELSE dur END)::BIGINT
+    / sum(dur)::DOUBLE AS other,
+  trace
+FROM thread_state WHERE dur > 0 GROUP BY utid, trace;
+
+-- Time of a thread in each state within an interval.
+--
+--   a thread that runs from 0 to 10      (5, 100, utid)   gives   Running, dur 5
+--
+-- Arguments:
+--   start_ts: where the interval begins, ns.
+--   length_dur: its length, ns.
+--   of_utid: the thread.
+-- Columns:
+--   state, io_wait, blocked_function: of the state.
+--   dur: time in it, ns.
+CREATE MACRO sched_time_in_state_for_thread_in_interval(start_ts, length_dur, of_utid) AS TABLE
+SELECT
+  state, io_wait, blocked_function,
+  sum(CASE WHEN dur = -1 THEN start_ts + length_dur ELSE least(ts + dur, start_ts + length_dur) END
+      - greatest(ts, start_ts))::BIGINT AS dur
+FROM thread_state
+WHERE utid = of_utid AND ts < start_ts + length_dur AND (dur = -1 OR ts + dur > start_ts)
+GROUP BY state, io_wait, blocked_function;

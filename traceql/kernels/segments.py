@@ -1,0 +1,151 @@
+"""Rows in segments: many groups in one array, each sorted on its own.
+
+Segment s is rows offsets[s] to offsets[s + 1]. What an engine gathers with several threads comes as
+long sorted runs behind each other, so each segment is sorted by a natural merge of its runs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from traceql.kernels.decorator import as_input, kernel
+
+Int64 = NDArray[np.int64]
+
+NEVER = np.iinfo(np.int64).max
+"""End of an interval that nothing closes."""
+
+
+def order(offsets: ArrayLike, *keys: ArrayLike) -> Int64 | None:
+    """Order the rows of each segment by up to three keys; equal rows keep their order.
+
+    Natural merge sort (Knuth, TAOCP 3, 5.2.4): runs that ascend already are merged in pairs.
+
+    Args:
+        offsets: int64 [s + 1], ascending from 0 to n.
+        keys: int64 [n] each, one to three.
+
+    Returns:
+        int64 [n]: the row that stands at each place; None: rows are in order as they are.
+
+    Raises:
+        ValueError: lengths differ, or offsets do not cover the rows.
+    """
+    bounds = checked_offsets(offsets, len(as_input(keys[0], np.int64)))
+    given = [as_input(key, np.int64) for key in keys]
+    if len({len(key) for key in given}) != 1:
+        raise ValueError("keys differ in length")
+    first, second, third = (given + given[-1:] * 2)[:3]
+    if _is_ordered(bounds, first, second, third):
+        return None
+    places = np.arange(len(first), dtype=np.int64)
+    _order(bounds, first, second, third, places, np.empty_like(places))
+    return places
+
+
+def checked_offsets(offsets: ArrayLike, rows: int) -> Int64:
+    """Give the offsets as an input array.
+
+    Raises:
+        ValueError: they do not ascend from 0 to `rows`.
+    """
+    bounds = as_input(offsets, np.int64)
+    if not len(bounds) or bounds[0] != 0 or bounds[-1] != rows or (bounds[1:] < bounds[:-1]).any():
+        raise ValueError(f"offsets do not ascend from 0 to {rows}")
+    return bounds
+
+
+def ends_of(ts: ArrayLike, dur: ArrayLike) -> Int64:
+    """Give ts + dur; NEVER where dur is negative (open), or where the end exceeds int64."""
+    starts, lengths = as_input(ts, np.int64), as_input(dur, np.int64)
+    if len(starts) != len(lengths):
+        raise ValueError(f"{len(starts)} starts and {len(lengths)} lengths")
+    return _ends(starts, lengths)
+
+
+def lengths_of(ts: ArrayLike, end: ArrayLike) -> Int64:
+    """Give end - ts; -1 where the end is NEVER."""
+    starts, ends = as_input(ts, np.int64), as_input(end, np.int64)
+    return np.where(ends == NEVER, -1, ends - starts)
+
+
+@kernel
+def _ends(ts: Int64, dur: Int64) -> Int64:
+    out = np.empty(ts.shape[0], np.int64)
+    for i in range(ts.shape[0]):
+        if dur[i] < 0 or (ts[i] > 0 and dur[i] > NEVER - ts[i]):
+            out[i] = NEVER
+        else:
+            out[i] = ts[i] + dur[i]
+    return out
+
+
+@kernel
+def _after(first: Int64, second: Int64, third: Int64, i: int, j: int) -> bool:
+    """Whether row i sorts after row j."""
+    if first[i] != first[j]:
+        return bool(first[i] > first[j])
+    if second[i] != second[j]:
+        return bool(second[i] > second[j])
+    return bool(third[i] > third[j])
+
+
+@kernel
+def _is_ordered(offsets: Int64, first: Int64, second: Int64, third: Int64) -> bool:
+    for s in range(offsets.shape[0] - 1):
+        for i in range(offsets[s] + 1, offsets[s + 1]):
+            if first[i] < first[i - 1]:
+                return False
+            if first[i] == first[i - 1] and _after(first, second, third, i - 1, i):
+                return False
+    return True
+
+
+@kernel
+def _order(
+    offsets: Int64, first: Int64, second: Int64, third: Int64, order: Int64, spare: Int64
+) -> None:
+    for s in range(offsets.shape[0] - 1):
+        begin, end = offsets[s], offsets[s + 1]
+        if end - begin < 2:
+            continue
+        size = 1
+        for i in range(begin + 1, end):
+            if _after(first, second, third, i - 1, i):
+                size += 1
+        runs = np.empty(size + 1, np.int64)
+        runs[0] = begin
+        runs[size] = end
+        size = 1
+        for i in range(begin + 1, end):
+            if _after(first, second, third, i - 1, i):
+                runs[size] = i
+                size += 1
+        while size > 1:
+            kept = 0
+            for pair in range(0, size, 2):
+                left, middle = runs[pair], runs[pair + 1]
+                right = runs[pair + 2] if pair + 1 < size else middle
+                i, j, at = left, middle, left
+                while i < middle and j < right:
+                    if _after(first, second, third, order[i], order[j]):
+                        spare[at] = order[j]
+                        j += 1
+                    else:
+                        spare[at] = order[i]
+                        i += 1
+                    at += 1
+                while i < middle:
+                    spare[at] = order[i]
+                    i += 1
+                    at += 1
+                while j < right:
+                    spare[at] = order[j]
+                    j += 1
+                    at += 1
+                runs[kept] = left
+                kept += 1
+            runs[kept] = end
+            size = kept
+            order[begin:end] = spare[begin:end]
