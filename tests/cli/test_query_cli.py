@@ -252,3 +252,24 @@ def test_public_names() -> None:
     assert all(hasattr(traceql, name) for name in traceql.__all__)
     with pytest.raises(AttributeError):
         _ = traceql.nope
+
+
+def test_the_dialect_of_perfetto(store, tmp_path) -> None:
+    (tmp_path / "mine.sql").write_text("CREATE PERFETTO MACRO two() RETURNS Expr AS 2;")
+    text = "INCLUDE PERFETTO MODULE mine; SELECT 7 / two!() AS x, 1 = 1 AS y"
+    words = [text, "--dialect", "perfetto", "--sql-package", str(tmp_path), "--format", "csv"]
+
+    assert out(store, *words) == "x,y\n3,1\n"
+    assert run(store, "SELECT 1", "--sql-package", str(tmp_path)).exit_code == 2
+    assert run(store, "SELECT 1", "--each", "--dialect", "perfetto").exit_code == 2
+
+
+def test_the_dialect_of_perfetto_in_python(store) -> None:
+    with traceql.open(store) as db:
+        db.sql("CREATE PERFETTO TABLE t AS SELECT name FROM slice", trace="one", dialect="perfetto")
+        answer = db.sql('SELECT name FROM t WHERE name = "inner"', trace="one", dialect="perfetto")
+        assert answer.pl()["name"].to_list() == ["inner"]
+        with pytest.raises(QueryError):
+            db.sql("SELECT name FROM t", dialect="perfetto")
+        with pytest.raises(TypeError):
+            db.sql("SELECT 1", dialect="sqlite")

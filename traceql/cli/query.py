@@ -31,6 +31,11 @@ _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 @click.option("--each", is_flag=True, help="Run the query per trace and stack the rows.")
 @click.option("--set", "settings", multiple=True, metavar="K=V",
               help="Value of $K in the SQL, or of argument K of a macro.")  # fmt: skip
+@click.option("--dialect", type=click.Choice(["duckdb", "perfetto"]), default="duckdb",
+              show_default=True, help="Whose SQL the query is.")  # fmt: skip
+@click.option("--sql-package", "packages", multiple=True, metavar="DIR",
+              type=click.Path(file_okay=False, exists=True, path_type=Path),
+              help="Folder of your modules for INCLUDE PERFETTO MODULE.")  # fmt: skip
 @click.option("--max-rows", "--limit", "max_rows", type=click.IntRange(min=1), default=None,
               help="Print at most so many rows; a table on a terminal prints 40.")  # fmt: skip
 @_options.format_option(*_output.FORMATS)
@@ -45,6 +50,8 @@ def command(  # noqa: PLR0913  (one parameter per option)
     last: bool,
     each: bool,
     settings: Sequence[str],
+    dialect: str,
+    packages: Sequence[Path],
     max_rows: int | None,
     output_format: str,
     store_path: str,
@@ -56,7 +63,11 @@ def command(  # noqa: PLR0913  (one parameter per option)
 
     text = _text(query, file)
     given = dict(_setting(item) for item in settings)
-    text, parameters = _statement(text, given)
+    if packages and dialect != "perfetto":
+        raise click.UsageError("--sql-package goes with --dialect perfetto")
+    if each and dialect == "perfetto":
+        raise click.UsageError("--each does not go with --dialect perfetto; use --trace")
+    text, parameters = _statement(text, given) if dialect == "duckdb" else (text, given or None)
     store, traces = traces_in_scope(
         store_path,
         names,
@@ -70,6 +81,12 @@ def command(  # noqa: PLR0913  (one parameter per option)
 
         stacked = Each(traces, store, text, parameters, **limits)
         _output.write(stacked, output_format, max_rows=max_rows)
+        return
+    if dialect == "perfetto":
+        from traceql.query.perfetto.session import PerfettoSession
+
+        with PerfettoSession(traces, store=store, packages=packages, **limits) as spoken:
+            _output.write(spoken.sql(text, parameters), output_format, max_rows=max_rows)
         return
     from traceql.query.session import Session
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from traceql.engine.scope import named
 from traceql.model.units import format_bytes, format_count
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from traceql.engine.ingest import Ingested
     from traceql.model.result import Result
     from traceql.query.answer import Answer, Parameters
+    from traceql.query.perfetto.session import PerfettoSession
     from traceql.query.session import Session
     from traceql.store.catalog import Store, Trace
 
@@ -80,6 +81,7 @@ class Database:
         self.store = store
         self._memory_limit_bytes, self._timeout_s = memory_limit_bytes, timeout_s
         self._sessions: dict[tuple[Trace, ...], Session] = {}
+        self._perfetto: dict[tuple[Any, ...], PerfettoSession] = {}
 
     def traces(self) -> tuple[Trace, ...]:
         """Give the traces, in order of ingestion."""
@@ -93,6 +95,8 @@ class Database:
         trace: str | None = None,
         traces: Sequence[str] | None = None,
         parameters: Parameters = None,
+        dialect: Literal["duckdb", "perfetto"] = "duckdb",
+        sql_packages: Sequence[str | Path] = (),
     ) -> Answer:
         """Ask in SQL; the answer has `.arrow()`, `.pl()`, `.df()`, `.batches()`.
 
@@ -101,12 +105,20 @@ class Database:
             trace: name or id prefix of one trace.
             traces: names of several; neither: all of the store.
             parameters: values of `?` in order, or of `$name` by name.
+            dialect: "perfetto" takes Perfetto's SQL, any number of statements; what they make
+                lasts until the database is closed, and later texts over the same traces see it.
+            sql_packages: folders of the user's own modules, for INCLUDE PERFETTO MODULE.
 
         Raises:
             TraceNotFound: no such trace.
             QueryError: the query is wrong, refused, or too large.
         """
-        return self._session(self._scope(trace, traces)).sql(text, parameters)
+        scope = self._scope(trace, traces)
+        if dialect == "perfetto":
+            return self._perfetto_session(scope, sql_packages).sql(text, parameters)
+        if dialect != "duckdb":
+            raise TypeError(f"dialect is duckdb or perfetto, not {dialect!r}")
+        return self._session(scope).sql(text, parameters)
 
     def ingest(self, path: str | Path, **options: Any) -> Ingested:
         """Bring a file into the store; options as of `traceql.engine.ingest.ingest`.
@@ -155,7 +167,10 @@ class Database:
         """Let go of memory and files."""
         for session in self._sessions.values():
             session.close()
+        for spoken in self._perfetto.values():
+            spoken.close()
         self._sessions.clear()
+        self._perfetto.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -191,6 +206,23 @@ class Database:
             return self.traces()
         found = (trace for name in names for trace in named(self.store, name))
         return tuple(dict.fromkeys(found))
+
+    def _perfetto_session(
+        self, scope: tuple[Trace, ...], sql_packages: Sequence[str | Path]
+    ) -> PerfettoSession:
+        from traceql.query.perfetto.session import PerfettoSession
+
+        packages = tuple(Path(folder) for folder in sql_packages)
+        key = (scope, packages)
+        if key not in self._perfetto:
+            self._perfetto[key] = PerfettoSession(
+                scope,
+                store=self.store,
+                memory_limit_bytes=self._memory_limit_bytes,
+                timeout_s=self._timeout_s,
+                packages=packages,
+            )
+        return self._perfetto[key]
 
     def _session(self, scope: tuple[Trace, ...]) -> Session:
         """Keep the last few sessions: their views and caches are worth something."""

@@ -149,6 +149,11 @@ def is_open_table(mention: Mention) -> bool:
     return mention.schema in _OPEN_SCHEMAS or mention.name in _OPEN_TABLES
 
 
+def open_names() -> set[str]:
+    """Give the names of the engine's own catalog."""
+    return _OPEN_SCHEMAS | _OPEN_TABLES
+
+
 def is_open_table_function(name: str) -> bool:
     """Whether a table function of the engine reads only its arguments or the catalog."""
     return name in _TABLE_FUNCTIONS

@@ -163,6 +163,7 @@ class _Engine:
         traces: Sequence[Trace],
         store: Store | None,
         memory_limit_bytes: int | None,
+        settings: Sequence[str] = (),
     ) -> None:
         import duckdb
 
@@ -177,6 +178,8 @@ class _Engine:
         if memory_limit_bytes is not None:
             config["memory_limit"] = f"{memory_limit_bytes}B"
         self.connection: duckdb.DuckDBPyConnection = duckdb.connect(":memory:", config=config)
+        for setting in settings:
+            self.connection.execute(f"SET {setting}")
         guard.lock(self.connection, self._directories())
         self.connection.execute(f"CREATE SCHEMA {library.STORED}")
 

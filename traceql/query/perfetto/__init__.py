@@ -1,0 +1,1 @@
+"""Perfetto's SQL as it stands: the dialect of `--dialect perfetto`."""

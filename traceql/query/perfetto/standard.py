@@ -1,0 +1,205 @@
+"""Macros of Perfetto's standard library, by their names: what they stand for in this dialect."""
+
+# ruff: noqa: S608  (texts are made of the query's own tokens; the guard judges what comes out)
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+from traceql.query import library
+from traceql.query.perfetto.macros import Arguments, Builtin, Macro, inner
+from traceql.query.perfetto.statements import is_macro_definition, read
+from traceql.query.perfetto.tokens import Token, split, tokenize, written
+
+_number = count()
+
+
+@cache
+def macros() -> dict[str, tuple[str, Macro]]:
+    """Give module and macro by name; `macros.sql` beside this file defines them."""
+    text = Path(__file__).with_name("macros.sql").read_text(encoding="utf-8")
+    found: dict[str, tuple[str, Macro]] = {}
+    module = ""
+    for part in text.split("-- module: ")[1:]:
+        module, _, body = part.partition("\n")
+        for tokens in split(tokenize(body, foreign=True)):
+            assert is_macro_definition(tokens)
+            made = read(tokens)
+            names = tuple(argument.name.lower() for argument in made.arguments)
+            found[made.name.lower()] = (module.strip(), Macro(made.name, names, tuple(made.body)))
+    return found
+
+
+def _tables_and_columns(given: Arguments) -> tuple[list[str], list[str]]:
+    if len(given) != 2:
+        raise ValueError(f"it takes 2 arguments, {len(given)} were given")
+    tables = [written(part) for part in inner(given[0])]
+    columns = [written(part) for part in inner(given[1]) if not part[0].is_word("null")]
+    if not tables:
+        raise ValueError("no tables are given")
+    return tables, columns
+
+
+def _key(columns: list[str]) -> str:
+    if not columns:
+        return "0"
+    if len(columns) == 1:
+        return columns[0]
+    return " || '|' || ".join(f"CAST({column} AS TEXT)" for column in columns)
+
+
+def interval_intersect(given: Arguments) -> list[Token]:
+    """Expand `_interval_intersect!((a, b, …), (part, …))`: ts, dur, id_0, id_1, …, part, …."""
+    tables, columns = _tables_and_columns(given)
+    if 2 <= len(tables) <= 4 and len(columns) <= 4:
+        return tokenize(_by_kernel(tables, columns), foreign=True)
+    tag = f"__tqi{next(_number)}"
+    parts = []
+    for place, table in enumerate(tables):
+        listed = "".join(f", {column}" for column in columns)
+        parts.append(
+            f"{tag}_t{place} AS MATERIALIZED (SELECT id AS __id, ts, dur{listed}, "
+            f"{_key(columns)} AS __key, row_number() OVER () AS __row FROM {table})"
+        )
+    kept = "".join(f", a.{column} AS {column}" for column in columns)
+    parts.append(
+        f"{tag}_j0 AS MATERIALIZED (SELECT a.__id AS id_0, a.ts AS ts, a.dur AS dur{kept}, "
+        f"a.__key AS __key, a.__row AS __row FROM {tag}_t0 AS a)"
+    )
+    for place in range(1, len(tables)):
+        ids = "".join(f", a.id_{i} AS id_{i}" for i in range(place))
+        parts.append(
+            f"{tag}_j{place} AS MATERIALIZED (SELECT b.__id AS id_{place}, p.ts AS ts, "
+            f"p.dur AS dur{kept}{ids}, p.__key AS __key, row_number() OVER () AS __row "
+            f"FROM __tq_pairs({tag}_j{place - 1}, {tag}_t{place}) AS p "
+            f"JOIN {tag}_j{place - 1} AS a ON a.__row = p.__a "
+            f"JOIN {tag}_t{place} AS b ON b.__row = p.__b)"
+        )
+    last = len(tables) - 1
+    ids = "".join(f", id_{i}" for i in range(len(tables)))
+    listed = "".join(f", {column}" for column in columns)
+    order = ", ".join(["__key", "ts", *(f"id_{i}" for i in range(len(tables)))])
+    text = (
+        f"(WITH {', '.join(parts)} SELECT ts, dur{ids}{listed} FROM {tag}_j{last} ORDER BY {order})"
+    )
+    return tokenize(text, foreign=True)
+
+
+def _by_kernel(tables: list[str], columns: list[str]) -> str:
+    tag = f"__tqi{next(_number)}"
+    listed = "".join(f", {column}" for column in columns)
+    keys = {0: "0", 1: columns[0] if columns else ""}
+    key = keys.get(len(columns), f"__tq_key({', '.join(columns)})")
+    ctes = [
+        f"{tag}_t{i} AS (SELECT id, ts, dur{listed}, {key} AS __key FROM {table} WHERE dur >= 0)"
+        for i, table in enumerate(tables)
+    ]
+    name = f"interval_intersect{'' if len(tables) == 2 else len(tables)}"
+    passed = ", ".join(f"{tag}_t{i}" for i in range(len(tables)))
+    ids = "".join(f", j.id_{i} AS id_{i}" for i in range(len(tables)))
+    places = ["j.key"] if len(columns) == 1 else [f"j.key.k{i}" for i in range(len(columns))]
+    kept = "".join(f", {at} AS {column}" for at, column in zip(places, columns, strict=False))
+    return (
+        f"(WITH {', '.join(ctes)} SELECT j.ts AS ts, j.dur AS dur{ids}{kept} "
+        f"FROM {name}({passed}, __key) AS j ORDER BY j.key, j.ts, "
+        f"{', '.join(f'j.id_{i}' for i in range(len(tables)))})"
+    )
+
+
+def merge_overlapping(given: Arguments) -> list[Token]:
+    """Expand `interval_merge_overlapping_partitioned!(spans, (part, …))`: ts, dur, part, …."""
+    if len(given) != 2:
+        raise ValueError(f"it takes 2 arguments, {len(given)} were given")
+    columns = [written(part) for part in inner(given[1])]
+    return tokenize(_merged(written(given[0]), columns, "0"), foreign=True)
+
+
+def merge_within(given: Arguments) -> list[Token]:
+    """Expand `interval_merge_overlapping!(spans, epsilon)`: ts, dur."""
+    if len(given) != 2:
+        raise ValueError(f"it takes 2 arguments, {len(given)} were given")
+    return tokenize(_merged(written(given[0]), [], written(given[1])), foreign=True)
+
+
+def _merged(table: str, columns: list[str], epsilon: str) -> str:
+    by = f"PARTITION BY {', '.join(columns)} " if columns else ""
+    listed = "".join(f", {column}" for column in columns)
+    return (
+        f"(SELECT MIN(ts) AS ts, MAX(__end) - MIN(ts) AS dur{listed} FROM ("
+        f"SELECT *, SUM(__new) OVER ({by}ORDER BY ts, __end, __row) AS __group FROM ("
+        "SELECT *, CASE WHEN __before IS NULL OR ts > __before THEN 1 ELSE 0 END AS __new FROM ("
+        f"SELECT *, MAX(__end + ({epsilon})) OVER ({by}ORDER BY ts, __end, __row ROWS BETWEEN "
+        "UNBOUNDED PRECEDING AND 1 PRECEDING) AS __before FROM ("
+        f"SELECT ts, ts + dur AS __end{listed}, row_number() OVER () AS __row FROM {table} "
+        "WHERE dur >= 0)))) "
+        f"GROUP BY __group{listed} ORDER BY {''.join(c + ', ' for c in columns)}MIN(ts))"
+    )
+
+
+def fill_gaps(given: Arguments) -> list[Token]:
+    """Expand `intervals_fill_gaps!((key, …), (data, …), spans)`: ts, dur, key, …, data, …."""
+    if len(given) != 3:
+        raise ValueError(f"it takes 3 arguments, {len(given)} were given")
+    keys = [written(part) for part in inner(given[0]) if not part[0].is_word("null")]
+    data = [written(part) for part in inner(given[1]) if not part[0].is_word("null")]
+    tag = f"__tqg{next(_number)}"
+    key = "".join(f", {name}" for name in keys)
+    carried = "".join(f", {name}" for name in data)
+    nulls = ", NULL" * len(data)
+    by = f"PARTITION BY {', '.join(keys)} " if keys else ""
+    group = f" GROUP BY {', '.join(keys)}" if keys else ""
+    bounds = f"SELECT MIN(ts) AS __low, MAX(ts + dur) AS __high{key} FROM {tag}{group}"
+    pieces = [
+        f"SELECT ts, dur{key}{carried} FROM {tag}",
+        f"SELECT trace_start(), __low - trace_start(){key}{nulls} FROM ({bounds})",
+        f"SELECT __high, trace_end() - __high{key}{nulls} FROM ({bounds})",
+        f"SELECT trace_start(), trace_dur(){key}{nulls} FROM ({bounds}) WHERE __low IS NULL",
+        f"SELECT ts + dur, LEAD(ts) OVER ({by}ORDER BY ts) - (ts + dur){key}{nulls} FROM {tag}",
+    ]
+    text = (
+        f"(WITH {tag} AS (SELECT ts, dur{key}{carried} FROM {written(given[2])}) "
+        f"SELECT * FROM ({' UNION ALL '.join(pieces)}) WHERE dur > 0 "
+        f"ORDER BY {''.join(name + ', ' for name in keys)}ts)"
+    )
+    return tokenize(text, foreign=True)
+
+
+def of_library(item: library.Object) -> Builtin:
+    """Make of a table macro of the library a macro that takes tables and subqueries."""
+
+    def expand(given: Arguments) -> list[Token]:
+        if len(given) != len(item.arguments):
+            raise ValueError(f"it takes {len(item.arguments)} arguments, {len(given)} were given")
+        ctes, passed = [], []
+        for argument, value in zip(item.arguments, given, strict=True):
+            text = written(value)
+            if library.takes_table(item, argument):
+                name = f"__tqm{next(_number)}"
+                ctes.append(f"{name} AS (SELECT * FROM {text})")
+                text = name
+            passed.append(text)
+        head = f"WITH {', '.join(ctes)} " if ctes else ""
+        return tokenize(f"({head}SELECT * FROM {item.name}({', '.join(passed)}))", foreign=True)
+
+    return expand
+
+
+def library_macros() -> dict[str, Builtin]:
+    """Give the library's table macros that take a table, by name, as macros."""
+    return {
+        name: of_library(item)
+        for name, item in library.objects().items()
+        if item.kind == "table macro" and "query_table(" in item.sql and not item.is_private
+    }
+
+
+BUILTINS: dict[str, tuple[str, Builtin]] = {
+    "_interval_intersect": ("intervals.intersect", interval_intersect),
+    "interval_merge_overlapping": ("intervals.overlap", merge_within),
+    "interval_merge_overlapping_partitioned": ("intervals.overlap", merge_overlapping),
+    "intervals_fill_gaps": ("intervals.fill_gaps", fill_gaps),
+    "_intervals_fill_gaps": ("intervals.fill_gaps", fill_gaps),
+}
+"""Macros that take lists, as programs: module and program by name."""
