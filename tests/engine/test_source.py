@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import sqlite3
 import sys
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from traceql.engine import unpack
-from traceql.engine.source import open_source
-from traceql.errors import CorruptTrace, InputError, UnknownFormat
-from traceql.model.protocols import HEAD_BYTES
+from traceql.engine.source import digest_of, open_source
+from traceql.errors import CorruptTrace, InputError
+from traceql.model.protocols import HEAD_BYTES, Head
 
 TEXT = b'{"traceEvents":[' + b",".join(b'{"ph":"X","ts":%d}' % i for i in range(9000)) + b"]}"
 
@@ -151,11 +153,67 @@ def test_a_zip_of_several_members_names_them(tmp_path: Path) -> None:
         assert head.prefix.startswith(b"PK")
 
 
+@pytest.mark.parametrize("kind", PACKED)
+def test_gives_a_plain_file(kind: str, tmp_path: Path) -> None:
+    path = written(tmp_path, PACKED[kind])
+    with open_source(path) as source:
+        source.head()
+        local = source.local()
+        assert (local == path) == (kind == "plain")
+        assert local.read_bytes() == TEXT
+        assert b"".join(source.blocks(777)) == TEXT
+        assert source.digest == xxhash.xxh3_128_hexdigest(PACKED[kind]) == digest_of(path)
+    assert local.exists() == (kind == "plain")
+
+
+def test_a_folder_gives_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    (folder / "inner").mkdir(parents=True)
+    for name, data in {"b.csv": b"2", "a.csv": PACKED["gzip"], ".hidden": b"3"}.items():
+        (folder / name).write_bytes(data)
+    with open_source(folder) as source:
+        assert source.head() == Head(folder, b"", ("a.csv", "b.csv"), (PACKED["gzip"][:4096], b"2"))
+        first, second = source.members()
+        assert b"".join(first.blocks()) == TEXT
+        assert first.opened
+        assert not second.opened
+        before = source.digest
+        assert before == digest_of(folder)
+        assert source.size_bytes == len(PACKED["gzip"]) + 1
+    (folder / "b.csv").rename(folder / "c.csv")
+    assert digest_of(folder) != before
+
+
+def test_a_zip_of_several_gives_its_files(tmp_path: Path) -> None:
+    path = written(tmp_path, zipped(("x/b", b"1"), ("y/b", b"22"), ("../a", TEXT)))
+    with open_source(path) as source:
+        source.head()
+        found = [(member.path.name, b"".join(member.blocks())) for member in source.members()]
+        folder = source.members()[0].path.parent
+    assert found == [("1-b", b"22"), ("a", TEXT), ("b", b"1")]
+    assert not folder.exists()
+
+
+def test_an_sqlite_file_names_its_tables_and_counts_its_log(tmp_path: Path) -> None:
+    path = tmp_path / "x.anything"
+    with closing(sqlite3.connect(path)) as base:
+        base.execute("PRAGMA journal_mode=wal")
+        base.execute("CREATE TABLE one (a)")
+        base.commit()
+        base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        base.execute("CREATE TABLE two (a)")
+        base.commit()
+        with open_source(path) as source:
+            assert source.head().names == ("one", "two")
+            with_log = source.digest
+        base.execute("INSERT INTO two VALUES (7)")
+        base.commit()
+        assert digest_of(path) != with_log
+
+
 def test_what_cannot_be_opened_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         open_source(tmp_path / "missing.json")
-    with pytest.raises(UnknownFormat, match="a folder"):
-        open_source(tmp_path)
     with (
         pytest.raises(CorruptTrace, match="zip"),
         open_source(written(tmp_path, PACKED["zip"][:90])) as source,

@@ -59,7 +59,7 @@ def command(
     """Ingest, say what happened on stderr, print the traces on stdout."""
     from traceql.engine.ingest_many import find_files
 
-    found = find_files(files)
+    found = find_files(files, importer)
     if name is not None and len(found) > 1:
         raise click.UsageError(f"--name can name one trace, and {len(found)} files are meant")
     chosen = {"importer": importer, "name": name, "group": group}

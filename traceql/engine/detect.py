@@ -31,6 +31,7 @@ _CAUSES: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"\s*\{"), "JSON without an array of trace events"),
     (re.compile(rb"\s*\["), "a JSON list whose items have no phase `ph`"),
 )
+_FOLDER = "a folder that no importer takes for one trace"
 
 
 def detect(head: Head, forced: str | None = None) -> tuple[str, Importer]:
@@ -57,11 +58,21 @@ def detect(head: Head, forced: str | None = None) -> tuple[str, Importer]:
         matches[name] = (importer.sniff(head), importer)
     best = max((match for match, _ in matches.values()), default=Match.NO)
     if best == Match.NO:
-        raise UnknownFormat(head.path, cause(head.prefix), known)
+        folder = head.path.is_dir()
+        raise UnknownFormat(head.path, _FOLDER if folder else cause(head.prefix), known)
     found = [name for name, (match, _) in matches.items() if match == best]
     if len(found) > 1:
         raise AmbiguousFormat(head.path, found)
     return found[0], matches[found[0]][1]
+
+
+def is_one_trace(head: Head, forced: str | None = None) -> bool:
+    """Tell whether an importer, or the named one, takes a folder for what one run wrote."""
+    if not head.names:
+        return False
+    known = plugins.names("importers")
+    asked = known if forced is None else tuple(name for name in known if name == forced)
+    return any(plugins.load("importers", name)().sniff(head) != Match.NO for name in asked)
 
 
 def _named(name: str, known: tuple[str, ...]) -> Importer:

@@ -15,14 +15,15 @@ import traceql
 from traceql.engine import memory, sql_script
 from traceql.errors import InputError, StoreError, StoreFull
 from traceql.model import tables
+from traceql.model.protocols import Chunk
 from traceql.store import durable, naming
 from traceql.store.manifest import Manifest
-from traceql.store.parquet import digest
 from traceql.store.writer import Status, TraceWriter, is_current
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from traceql.engine.folder import FolderSource
     from traceql.engine.source import FileSource
     from traceql.model.protocols import Importer
     from traceql.store.catalog import Store, Trace
@@ -33,6 +34,7 @@ Progress = Callable[[int, "int | None"], None]
 _LARGE_BYTES = 16_000_000
 _LEAST_FREE_BYTES = 64_000_000
 _STORE_SHARE = 5
+_MOST_NAMED = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,13 +116,13 @@ def _ingest(
 
     with open_source(path, progress=progress) as source:
         recipe = _recipe(source, forced, options)
-        known = _known(path, store, recipe.draft)
+        known = _known(path, store, recipe.draft, source.size_bytes)
         if known is not None:
             return _unchanged(store, known, name, group)
         _check_space(store.path, source.size_bytes)
         diagnostics = []
         with TraceWriter(store) as writer:
-            chunks = recipe.importer.read(source)
+            chunks = _read(recipe.importer, source)
             for chunk in assemble(chunks, scratch=writer.scratch, memory_limit_bytes=limit_bytes):
                 if chunk.table == "diagnostic":
                     diagnostics.append(chunk.rows)
@@ -135,7 +137,32 @@ def _ingest(
     return Ingested(trace, status, manifest.importer, _table(diagnostics), 0.0)
 
 
-def _recipe(source: FileSource, forced: str | None, options: Mapping[str, Any]) -> _Recipe:
+def _read(importer: Importer, source: FileSource | FolderSource) -> Iterator[Chunk]:
+    """Read the input; then count the files of a folder that nobody read."""
+    import pyarrow as pa
+
+    yield from importer.read(source)
+    unread = [m.path.name for m in source.members() if not m.opened]
+    if unread:
+        row = {
+            "severity": "info",
+            "code": "file_not_read",
+            "count": len(unread),
+            "first_offset": None,
+            "message": f"Files that are no part of the trace were left out: {_some(unread)}.",
+        }
+        schema = tables.table("diagnostic").arrow_schema
+        yield Chunk("diagnostic", pa.RecordBatch.from_pylist([row], schema))
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _recipe(
+    source: FileSource | FolderSource, forced: str | None, options: Mapping[str, Any]
+) -> _Recipe:
     """Choose the importer and write down what will make the trace."""
     from traceql.engine.detect import detect
 
@@ -181,18 +208,19 @@ def _version(importer: Importer) -> str:
     return "0"
 
 
-def _known(path: Path, store: Store, draft: Manifest) -> Trace | None:
+def _known(path: Path, store: Store, draft: Manifest, size: int | None) -> Trace | None:
     """Find the trace that ingesting the file would give again.
 
     Only a file of a size that is in the store is hashed for it: the others are read once.
     """
-    if not path.is_file():
+    from traceql.engine.source import digest_of
+
+    if not path.is_file() and not path.is_dir():
         return None
-    size = path.stat().st_size
     candidates = [trace for trace in store.traces() if _source_bytes(trace) == size]
     if not candidates:
         return None
-    draft = dataclasses.replace(draft, trace_id=digest(path))
+    draft = dataclasses.replace(draft, trace_id=digest_of(path))
     return next((trace for trace in candidates if is_current(trace, draft)), None)
 
 

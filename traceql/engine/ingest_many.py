@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from traceql.engine import memory, sql_script
+from traceql.engine.detect import is_one_trace
+from traceql.engine.folder import FolderSource
 from traceql.engine.ingest import Ingested, Progress, ingest
 from traceql.errors import InputError, TraceQLError, UnknownFormat, WorkerFailed
 from traceql.store.catalog import MARKER, Store
@@ -40,29 +42,33 @@ class Outcome:
     error: TraceQLError | None = None
 
 
-def find_files(words: Sequence[str]) -> list[File]:
+def find_files(words: Sequence[str], importer: str | None = None) -> list[File]:
     """Find the files that are meant.
 
     Args:
-        words: files, folders (every file in them, hidden ones and stores left out), patterns
-            with * ? [ ] and **, or `-` for standard input.
+        words: files, folders (every file in them, hidden ones and stores left out; a folder that
+            an importer takes for one run's is one trace), patterns with * ? [ ] and **, or `-`
+            for standard input.
+        importer: the only importer to ask about folders, if the user named one.
 
     Raises:
         InputError: a word names nothing.
     """
     found: dict[str, File] = {}
     for word in words:
-        for file in _found(word):
+        for file in _found(word, importer):
             found.setdefault(file.path, file)
     return list(found.values())
 
 
-def _found(word: str) -> list[File]:
+def _found(word: str, importer: str | None) -> list[File]:
     path = Path(word)
     if word == STANDARD_INPUT or (path.exists() and not path.is_dir()):
         return [File(word, named=True)]
     if path.is_dir():
-        inside = [File(str(p), named=False) for p in _walk(path)]
+        if _is_one_trace(path, importer):
+            return [File(word, named=True)]
+        inside = [File(str(p), named=False) for p in _walk(path, importer)]
         if not inside:
             raise InputError(f"{word}: no files in this folder.")
         return inside
@@ -73,17 +79,31 @@ def _found(word: str) -> list[File]:
     return [File(match, named=True) for match in matches]
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, importer: str | None) -> Iterator[Path]:
     if (folder / MARKER).exists():
         return
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            if not path.is_symlink():
-                yield from _walk(path)
+            if path.is_symlink():
+                continue
+            if _is_one_trace(path, importer):
+                yield path
+            else:
+                yield from _walk(path, importer)
         elif path.is_file():
             yield path
+
+
+def _is_one_trace(folder: Path, importer: str | None) -> bool:
+    if (folder / MARKER).exists():
+        return False
+    try:
+        with FolderSource(folder) as source:
+            return is_one_trace(source.head(), importer)
+    except InputError:
+        return False
 
 
 def ingest_many(

@@ -1,4 +1,4 @@
-"""Open an input: a file or standard input, packed or not, and name it by its content."""
+"""Open an input file or standard input, packed or not, and name it by its content."""
 
 from __future__ import annotations
 
@@ -8,16 +8,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from traceql.engine import unpack
 from traceql.errors import CorruptTrace, InputError, UnknownFormat
 from traceql.model.protocols import BLOCK_BYTES, HEAD_BYTES, Head
 
+if TYPE_CHECKING:
+    import xxhash
+
+    from traceql.engine.folder import FolderSource, Member
+
 STANDARD_INPUT = "-"
 _RAW_BYTES = 1 << 20
 _MOST_LAYERS = 3
 _SPOOL_BYTES = 64 * 1024 * 1024
+_HASH_BYTES = 1 << 20
+_SQLITE = b"SQLite format 3\x00"
+_WAL = "-wal"
 
 Progress = Callable[[int, "int | None"], None]
 
@@ -40,7 +48,11 @@ class FileSource:
         self._hash = xxhash.xxh3_128()
         self._raw_done = 0
         self._done = 0
+        self._layers = 0
         self._names: tuple[str, ...] = ()
+        self._local: Path | None = None
+        self._members: tuple[Member, ...] = ()
+        self._archive: BinaryIO | None = None
         self._stack = ExitStack()
         self._file = self._open()
         self._raw = self._read_raw()
@@ -73,21 +85,53 @@ class FileSource:
         """xxh3-128 of the bytes as they lie, 32 hex digits; reads what is left of them."""
         for _ in self._raw:
             pass
-        return str(self._hash.hexdigest())
+        state = self._hash.copy()
+        if wal := _wal_of(self.path):
+            update_with_file(state, wal)
+        return str(state.hexdigest())
 
     def head(self) -> Head:
         """Give the first 64 KiB, which `blocks` will give again."""
-        have = sum(map(len, self._waiting))
-        while have < HEAD_BYTES:
-            block = next(self._blocks, None)
-            if block is None:
-                break
-            self._waiting.append(block)
-            have += len(block)
-        return Head(self.path, b"".join(self._waiting)[:HEAD_BYTES], self._names)
+        self._fill()
+        prefix = b"".join(self._waiting)[:HEAD_BYTES]
+        if prefix.startswith(_SQLITE):
+            self._names = _tables_of(self.local())
+        return Head(self.path, prefix, self._names)
+
+    def local(self) -> Path:
+        """Give the place of a plain file with the unpacked bytes: the input, unless packed."""
+        if self._local is None:
+            if not self._waiting:
+                self._fill()
+            start = b"".join(self._waiting)
+            if self._layers or not self.path.is_file():
+                folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+                self._local = folder / (self.path.stem or "input")
+                with self._local.open("wb") as file:
+                    file.write(start)
+                    file.writelines(self._blocks)
+            else:
+                self._local = self.path
+            self._blocks = iter(())
+            self._waiting = [start]
+        return self._local
+
+    def members(self) -> tuple[Member, ...]:
+        """Give the files of a zip of several, unpacked to disk; empty for any other file."""
+        from traceql.engine.folder import Member
+
+        if self._archive is not None and not self._members:
+            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+            paths = unpack.unzip_all(self._archive, self._names, folder, self.path, self._report)
+            self._members = tuple(Member(path, self._stack) for path in paths)
+        return self._members
 
     def blocks(self, size: int = BLOCK_BYTES) -> Iterator[bytes]:
         """Give the unpacked bytes in blocks of `size`, the last one shorter; once."""
+        if self._local is not None:
+            with self._local.open("rb") as file:
+                yield from iter(lambda: file.read(size), b"")
+            return
         pending, have = self._waiting, sum(map(len, self._waiting))
         self._waiting = []
         while True:
@@ -107,6 +151,12 @@ class FileSource:
                 yield piece
             left = joined[len(joined) - len(joined) % size :] if have >= size else b""
             pending, have = [left], len(left)
+
+    def _fill(self) -> None:
+        have = sum(map(len, self._waiting))
+        while have < HEAD_BYTES and (block := next(self._blocks, None)) is not None:
+            self._waiting.append(block)
+            have += len(block)
 
     def _open(self) -> BinaryIO:
         if str(self.path) == STANDARD_INPUT:
@@ -155,6 +205,7 @@ class FileSource:
                     break
             else:
                 break
+            self._layers += 1
         for block in blocks:
             self._done += len(block)
             yield block
@@ -171,21 +222,72 @@ class FileSource:
         spool.seek(0)
         if len(self._names) == 1:
             return unpack.unzip(file, self._names[0], self.path, self._report)
+        self._archive = file
         return iter([spool.read(HEAD_BYTES)])
 
 
-def open_source(path: Path | str, *, progress: Progress | None = None) -> FileSource:
+def open_source(path: Path | str, *, progress: Progress | None = None) -> FileSource | FolderSource:
     """Open an input for reading once.
 
     Args:
-        path: a file, or `-` for standard input.
+        path: a file, a folder that one run wrote, or `-` for standard input.
         progress: called with (raw bytes read, their total or None) as they are read.
 
     Raises:
         InputError: there is no such file, or it cannot be opened.
-        UnknownFormat: it is a folder.
+        UnknownFormat: it is a folder that can be no trace.
     """
+    if str(path) != STANDARD_INPUT and Path(path).is_dir():
+        from traceql.engine.folder import FolderSource
+
+        return FolderSource(Path(path), progress)
     return FileSource(Path(path), progress)
+
+
+def digest_of(path: Path) -> str:
+    """Give the digest that reading the file or folder would give."""
+    import xxhash
+
+    if path.is_dir():
+        from traceql.engine.folder import digest_of_folder
+
+        return digest_of_folder(path)
+    state = xxhash.xxh3_128()
+    update_with_file(state, path)
+    if wal := _wal_of(path):
+        update_with_file(state, wal)
+    return str(state.hexdigest())
+
+
+def update_with_file(state: xxhash.xxh3_128, path: Path) -> None:
+    """Feed a file's bytes to a hash."""
+    with path.open("rb") as file:
+        while block := file.read(_HASH_BYTES):
+            state.update(block)
+
+
+def _wal_of(path: Path) -> Path | None:
+    """Find the log of an SQLite file, whose content belongs to the file's."""
+    wal = path.with_name(path.name + _WAL)
+    if str(path) == STANDARD_INPUT or not wal.is_file():
+        return None
+    with path.open("rb") as file:
+        return wal if file.read(len(_SQLITE)) == _SQLITE and wal.stat().st_size else None
+
+
+def _tables_of(path: Path) -> tuple[str, ...]:
+    """Name the tables of an SQLite file; none if it cannot be read."""
+    import sqlite3
+    from contextlib import closing
+    from urllib.parse import quote
+
+    mode = "ro" if _wal_of(path) else "ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode={mode}", uri=True)) as base:
+            rows = base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    except (sqlite3.Error, UnicodeDecodeError):
+        return ()
+    return tuple(str(name) for (name,) in rows)
 
 
 def _peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -127,6 +127,27 @@ def unzip(file: BinaryIO, member: str, path: Path, report: Report) -> Iterator[b
             report("zip_damaged", f"The zip member is damaged: {error}.")
 
 
+def unzip_all(
+    file: BinaryIO, names: Sequence[str], folder: Path, path: Path, report: Report
+) -> list[Path]:
+    """Unpack the members into a folder, by the last part of their names; equal ones are told apart.
+
+    Raises:
+        CorruptTrace: a member is encrypted or packed by a method that is not known, or a bomb.
+    """
+    done: list[Path] = []
+    size = file.seek(0, 2)
+    for number, name in enumerate(names):
+        place = folder / name.replace("\\", "/").rpartition("/")[2]
+        if place.exists() or place.name in {"", ".", ".."}:
+            place = folder / f"{number}-{place.name or 'member'}"
+        file.seek(0)
+        with place.open("wb") as out:
+            out.writelines(guard(unzip(file, name, path, report), lambda: size, path))
+        done.append(place)
+    return sorted(done, key=lambda p: p.name)
+
+
 def _pieces(unpacked: IO[bytes]) -> Iterator[bytes]:
     while piece := unpacked.read(PIECE_BYTES):
         yield piece

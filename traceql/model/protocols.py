@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 HEAD_BYTES = 64 * 1024
 """How much of a file `Head.prefix` holds."""
 
+BEGINNING_BYTES = 4 * 1024
+"""How much of each file of a folder `Head.beginnings` holds."""
+
 BLOCK_BYTES = 4 * 1024 * 1024
 """Size of the blocks that a Source gives unless asked otherwise."""
 
@@ -36,9 +39,11 @@ class Head(NamedTuple):
 
     path: Path
     prefix: bytes
-    """First 64 KiB of the decompressed content."""
+    """First 64 KiB of the decompressed content; of a folder nothing."""
     names: tuple[str, ...] = ()
-    """Members of a folder or zip, or the tables of a SQLite file."""
+    """Files directly in a folder, members of a zip of several, or tables of a SQLite file."""
+    beginnings: tuple[bytes, ...] = ()
+    """First 4 KiB of each file of a folder, as they lie; beside `names`."""
 
 
 class Match(IntEnum):
@@ -57,11 +62,30 @@ class Chunk(NamedTuple):
 
 
 class Source(Protocol):
-    """An input file, opened and decompressed by the engine; read once, from start to end."""
+    """An input, opened and decompressed by the engine: read once, from start to end.
+
+    A format that is read at random asks for `local`; one that is a folder of files for `members`.
+    """
 
     @property
     def path(self) -> Path:
         """Where the file lies, for messages (`-` for standard input)."""
+        ...
+
+    def local(self) -> Path:
+        """Give the place of a plain file with the decompressed content (the folder, of a folder).
+
+        It is the input itself unless that is packed, so files beside it are beside it still; a
+        packed one is unpacked to disk. It lives as long as the source.
+        """
+        ...
+
+    def members(self) -> Sequence[Source]:
+        """Give the files of a folder or of a zip of several, by name; empty for one file.
+
+        Each is opened when it is first read. Those that nobody reads are counted as
+        `file_not_read`.
+        """
         ...
 
     def blocks(self, size: int = BLOCK_BYTES) -> Iterator[bytes]:
