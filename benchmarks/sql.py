@@ -22,14 +22,14 @@ TRACKS = 50
 def connect():
     connection = duckdb.connect()
     connection.execute("SET threads = 2")
-    names = [name for name in library.objects() if library.objects()[name].kind == "table macro"
-             and library.needs_kernel(name)
-             and all(n.startswith(library.KERNEL) for n in library.needs(name))]  # fmt: skip
-    for name in names:
-        for needed in library.needs(name):
-            if not connection.sql(f"FROM duckdb_functions() WHERE function_name = '{needed}'"):
-                relations.register(connection, needed, None)
-        connection.execute(library.objects()[name].sql)
+    wanted = [name for name, item in library.objects().items()
+              if item.kind == "table macro" and library.needs_kernel(name)
+              and not any("stored." in n for n in library.in_order([name]))]  # fmt: skip
+    for name in library.in_order(wanted):
+        if name.startswith(library.KERNEL):
+            relations.register(connection, name, None)
+        else:
+            connection.execute(library.objects()[name].sql)
     return connection
 
 

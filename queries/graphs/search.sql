@@ -1,5 +1,18 @@
 -- What can be reached in a graph.
 
+-- Edges as one list, in the order of rows; an empty one where there are none.
+CREATE MACRO _edge_list(graph_table) AS TABLE
+SELECT coalesce(list({'s': source_node_id::BIGINT, 'd': dest_node_id::BIGINT, 'o': __tq_o})
+  FILTER (WHERE source_node_id IS NOT NULL AND dest_node_id IS NOT NULL), []) AS __tq_e
+FROM (SELECT source_node_id, dest_node_id, row_number() OVER () AS __tq_o
+      FROM query_table(graph_table));
+
+-- Nodes to start from as one list (as _edge_list).
+CREATE MACRO _node_list(start_nodes) AS TABLE
+SELECT coalesce(list({'n': node_id::BIGINT, 'o': __tq_o}) FILTER (WHERE node_id IS NOT NULL), [])
+  AS __tq_s
+FROM (SELECT node_id, row_number() OVER () AS __tq_o FROM query_table(start_nodes));
+
 -- A breadth-first search: every node that can be reached, over as few edges as possible.
 --
 --   edges 1 -> 2, 1 -> 3, 2 -> 4, 3 -> 4; start 1
@@ -12,22 +25,9 @@
 -- Columns:
 --   node_id: a node that can be reached; rows come in the order of the search.
 --   parent_node_id: the node it was reached from; null for a start.
--- kernel: graph_bfs
 CREATE MACRO graph_reachable_bfs(graph_table, start_nodes) AS TABLE
-WITH
-  __tq_edges AS (
-    SELECT coalesce(list({'s': source_node_id::BIGINT, 'd': dest_node_id::BIGINT, 'o': __tq_o})
-      FILTER (WHERE source_node_id IS NOT NULL AND dest_node_id IS NOT NULL), []) AS __tq_l
-    FROM (SELECT source_node_id, dest_node_id, row_number() OVER () AS __tq_o
-          FROM query_table(graph_table))
-  ),
-  __tq_starts AS (
-    SELECT coalesce(list({'n': node_id::BIGINT, 'o': __tq_o})
-      FILTER (WHERE node_id IS NOT NULL), []) AS __tq_l
-    FROM (SELECT node_id, row_number() OVER () AS __tq_o FROM query_table(start_nodes))
-  )
-SELECT unnest(__k_graph_bfs(__tq_edges.__tq_l, __tq_starts.__tq_l), recursive := true)
-FROM __tq_edges, __tq_starts;
+SELECT unnest(__k_graph_bfs(__tq_e, __tq_s), recursive := true)
+FROM _edge_list(graph_table), _node_list(start_nodes);
 
 -- A depth-first search: every node that can be reached, going as deep as it goes first.
 --
@@ -35,28 +35,12 @@ FROM __tq_edges, __tq_starts;
 --   gives   (1, null), (2, 1), (4, 2), (3, 4)
 --
 -- Arguments:
---   graph_table: a table, view or CTE with columns source_node_id, dest_node_id: one row an edge.
---     Edges of a node are followed in the order of rows.
---   start_nodes: a table, view or CTE with a column node_id.
--- Columns:
---   node_id: a node that can be reached; rows come in the order of the search.
---   parent_node_id: the node it was reached from; null for a start.
--- kernel: graph_dfs
+--   graph_table: as of graph_reachable_bfs.
+--   start_nodes: as of graph_reachable_bfs.
+-- Columns: as of graph_reachable_bfs.
 CREATE MACRO graph_reachable_dfs(graph_table, start_nodes) AS TABLE
-WITH
-  __tq_edges AS (
-    SELECT coalesce(list({'s': source_node_id::BIGINT, 'd': dest_node_id::BIGINT, 'o': __tq_o})
-      FILTER (WHERE source_node_id IS NOT NULL AND dest_node_id IS NOT NULL), []) AS __tq_l
-    FROM (SELECT source_node_id, dest_node_id, row_number() OVER () AS __tq_o
-          FROM query_table(graph_table))
-  ),
-  __tq_starts AS (
-    SELECT coalesce(list({'n': node_id::BIGINT, 'o': __tq_o})
-      FILTER (WHERE node_id IS NOT NULL), []) AS __tq_l
-    FROM (SELECT node_id, row_number() OVER () AS __tq_o FROM query_table(start_nodes))
-  )
-SELECT unnest(__k_graph_dfs(__tq_edges.__tq_l, __tq_starts.__tq_l), recursive := true)
-FROM __tq_edges, __tq_starts;
+SELECT unnest(__k_graph_dfs(__tq_e, __tq_s), recursive := true)
+FROM _edge_list(graph_table), _node_list(start_nodes);
 
 -- The next node under the same parent.
 --

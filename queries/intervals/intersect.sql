@@ -1,5 +1,18 @@
 -- Where intervals of several tables meet.
 
+-- What the intersections below share: rows of all tables, each with the number of its table.
+CREATE MACRO _intersections(numbered, tables) AS TABLE
+SELECT __tq_k, __tq_u.ts AS ts, __tq_u.dur AS dur, __tq_u.ids AS __tq_ids
+FROM (
+  SELECT
+    __tq_k,
+    unnest(__k_interval_intersect(
+      list({'id': __tq_id::BIGINT, 'ts': __tq_ts::BIGINT, 'dur': __tq_dur::BIGINT,
+            't': __tq_t::BIGINT}), tables::BIGINT)) AS __tq_u
+  FROM query_table(numbered)
+  WHERE __tq_ts IS NOT NULL AND __tq_dur IS NOT NULL GROUP BY __tq_k
+);
+
 -- Every pair of an interval of one table and one of another that overlap, and when. Intervals of one
 -- table may overlap each other. An interval of length 0 meets those with ts <= t < ts + dur, and
 -- others of length 0 at the same time.
@@ -17,44 +30,30 @@
 --   ts, dur: of the overlap, ns; dur -1 where it never ends.
 --   id_0, id_1: the interval of each table.
 --   key: the value of the key.
--- kernel: interval_intersect
 CREATE MACRO interval_intersect(first_table, second_table, key) AS TABLE
-SELECT __tq_u.ts AS ts, __tq_u.dur AS dur, __tq_u.ids[1] AS id_0, __tq_u.ids[2] AS id_1, __tq_k AS key
-FROM (
-  SELECT
-    __tq_k,
-    unnest(__k_interval_intersect(
-      list({'id': __tq_id::BIGINT, 'ts': __tq_ts::BIGINT, 'dur': __tq_dur::BIGINT,
-            't': __tq_t::BIGINT}), 2)) AS __tq_u
-  FROM (
+WITH
+  __tq_of2 AS (
     SELECT key AS __tq_k, id AS __tq_id, ts AS __tq_ts, dur AS __tq_dur, 0 AS __tq_t
     FROM query_table(first_table)
     UNION ALL
     SELECT key AS __tq_k, id AS __tq_id, ts AS __tq_ts, dur AS __tq_dur, 1 AS __tq_t
     FROM query_table(second_table)
   )
-  WHERE __tq_ts IS NOT NULL AND __tq_dur IS NOT NULL GROUP BY __tq_k
-);
+SELECT ts, dur, __tq_ids[1] AS id_0, __tq_ids[2] AS id_1, __tq_k AS key
+FROM _intersections(__tq_of2, 2);
 
--- As interval_intersect, of three tables: every triple that has a time in common.
+-- As interval_intersect, of three tables: every choice of one interval from each that has a time in
+-- common.
 --
 -- Arguments:
---   first_table: a table, view or CTE with columns id, ts, dur (ns); dur -1 is an interval that
---     never ends.
---   second_table: likewise.
---   third_table: likewise.
+--   first_table: as first_table of interval_intersect.
+--   second_table: as first_table of interval_intersect.
+--   third_table: as first_table of interval_intersect.
 --   key: as of interval_intersect.
 -- Columns: ts, dur (ns); id_0, id_1, id_2; key.
--- kernel: interval_intersect
 CREATE MACRO interval_intersect3(first_table, second_table, third_table, key) AS TABLE
-SELECT __tq_u.ts AS ts, __tq_u.dur AS dur, __tq_u.ids[1] AS id_0, __tq_u.ids[2] AS id_1, __tq_u.ids[3] AS id_2, __tq_k AS key
-FROM (
-  SELECT
-    __tq_k,
-    unnest(__k_interval_intersect(
-      list({'id': __tq_id::BIGINT, 'ts': __tq_ts::BIGINT, 'dur': __tq_dur::BIGINT,
-            't': __tq_t::BIGINT}), 3)) AS __tq_u
-  FROM (
+WITH
+  __tq_of3 AS (
     SELECT key AS __tq_k, id AS __tq_id, ts AS __tq_ts, dur AS __tq_dur, 0 AS __tq_t
     FROM query_table(first_table)
     UNION ALL
@@ -64,29 +63,22 @@ FROM (
     SELECT key AS __tq_k, id AS __tq_id, ts AS __tq_ts, dur AS __tq_dur, 2 AS __tq_t
     FROM query_table(third_table)
   )
-  WHERE __tq_ts IS NOT NULL AND __tq_dur IS NOT NULL GROUP BY __tq_k
-);
+SELECT ts, dur, __tq_ids[1] AS id_0, __tq_ids[2] AS id_1, __tq_ids[3] AS id_2, __tq_k AS key
+FROM _intersections(__tq_of3, 3);
 
--- As interval_intersect, of four tables.
+-- As interval_intersect, of four tables: every choice of one interval from each that has a time in
+-- common.
 --
 -- Arguments:
---   first_table: a table, view or CTE with columns id, ts, dur (ns); dur -1 is an interval that
---     never ends.
---   second_table: likewise.
---   third_table: likewise.
---   fourth_table: likewise.
+--   first_table: as first_table of interval_intersect.
+--   second_table: as first_table of interval_intersect.
+--   third_table: as first_table of interval_intersect.
+--   fourth_table: as first_table of interval_intersect.
 --   key: as of interval_intersect.
 -- Columns: ts, dur (ns); id_0, id_1, id_2, id_3; key.
--- kernel: interval_intersect
 CREATE MACRO interval_intersect4(first_table, second_table, third_table, fourth_table, key) AS TABLE
-SELECT __tq_u.ts AS ts, __tq_u.dur AS dur, __tq_u.ids[1] AS id_0, __tq_u.ids[2] AS id_1, __tq_u.ids[3] AS id_2, __tq_u.ids[4] AS id_3, __tq_k AS key
-FROM (
-  SELECT
-    __tq_k,
-    unnest(__k_interval_intersect(
-      list({'id': __tq_id::BIGINT, 'ts': __tq_ts::BIGINT, 'dur': __tq_dur::BIGINT,
-            't': __tq_t::BIGINT}), 4)) AS __tq_u
-  FROM (
+WITH
+  __tq_of4 AS (
     SELECT key AS __tq_k, id AS __tq_id, ts AS __tq_ts, dur AS __tq_dur, 0 AS __tq_t
     FROM query_table(first_table)
     UNION ALL
@@ -99,8 +91,64 @@ FROM (
     SELECT key AS __tq_k, id AS __tq_id, ts AS __tq_ts, dur AS __tq_dur, 3 AS __tq_t
     FROM query_table(fourth_table)
   )
-  WHERE __tq_ts IS NOT NULL AND __tq_dur IS NOT NULL GROUP BY __tq_k
-);
+SELECT ts, dur, __tq_ids[1] AS id_0, __tq_ids[2] AS id_1, __tq_ids[3] AS id_2, __tq_ids[4] AS id_3, __tq_k AS key
+FROM _intersections(__tq_of4, 4);
+
+-- As interval_intersect, of five tables: every choice of one interval from each that has a time in
+-- common.
+--
+-- Arguments:
+--   first_table: as first_table of interval_intersect.
+--   second_table: as first_table of interval_intersect.
+--   third_table: as first_table of interval_intersect.
+--   fourth_table: as first_table of interval_intersect.
+--   fifth_table: as first_table of interval_intersect.
+--   key: as of interval_intersect.
+-- Columns: ts, dur (ns); id_0, id_1, id_2, id_3, id_4; key.
+CREATE MACRO interval_intersect5(first_table, second_table, third_table, fourth_table, fifth_table, key) AS TABLE
+WITH
+  __tq_of5 AS (
+    SELECT key AS __tq_k, id AS __tq_id, ts AS __tq_ts, dur AS __tq_dur, 0 AS __tq_t
+    FROM query_table(first_table)
+    UNION ALL
+    SELECT key AS __tq_k, id AS __tq_id, ts AS __tq_ts, dur AS __tq_dur, 1 AS __tq_t
+    FROM query_table(second_table)
+    UNION ALL
+    SELECT key AS __tq_k, id AS __tq_id, ts AS __tq_ts, dur AS __tq_dur, 2 AS __tq_t
+    FROM query_table(third_table)
+    UNION ALL
+    SELECT key AS __tq_k, id AS __tq_id, ts AS __tq_ts, dur AS __tq_dur, 3 AS __tq_t
+    FROM query_table(fourth_table)
+    UNION ALL
+    SELECT key AS __tq_k, id AS __tq_id, ts AS __tq_ts, dur AS __tq_dur, 4 AS __tq_t
+    FROM query_table(fifth_table)
+  )
+SELECT ts, dur, __tq_ids[1] AS id_0, __tq_ids[2] AS id_1, __tq_ids[3] AS id_2, __tq_ids[4] AS id_3, __tq_ids[5] AS id_4, __tq_k AS key
+FROM _intersections(__tq_of5, 5);
+
+-- As interval_intersect, of any number of tables, which are given as one with a column that says of
+-- which table a row is.
+--
+--   id | ts | dur | n         ts | dur | ids    | key
+--   1  | 0  | 10  | 0    ->   5  | 5   | [1, 7] | 0       with table_number n, tables 2, key 0
+--   7  | 5  | 10  | 1
+--
+-- Arguments:
+--   intervals: a table, view or CTE with columns id, ts, dur (ns), as UNION ALL makes it of several.
+--   table_number: an expression over its columns: 0 to tables - 1.
+--   tables: the number of tables, a constant. Nothing is found where one of them has no rows.
+--   key: as of interval_intersect.
+-- Columns:
+--   ts, dur: of the overlap, ns; dur -1 where it never ends.
+--   ids: the interval of each table, in the order of their numbers.
+--   key: the value of the key.
+CREATE MACRO interval_intersect_many(intervals, table_number, tables, key) AS TABLE
+WITH
+  __tq_ofmany AS (
+    SELECT key AS __tq_k, id AS __tq_id, ts AS __tq_ts, dur AS __tq_dur, table_number AS __tq_t
+    FROM query_table(intervals)
+  )
+SELECT ts, dur, __tq_ids AS ids, __tq_k AS key FROM _intersections(__tq_ofmany, tables);
 
 -- The parts of intervals that lie in one given interval.
 --

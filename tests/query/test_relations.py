@@ -81,41 +81,6 @@ def test_thousands_of_keys_and_a_null_key(nowhere) -> None:
     assert found == expected
 
 
-BIG = (
-    "WITH t AS (SELECT i AS id, i * 7919 % 100003 AS ts, i * 31 % 50 - 1 AS dur, i % 7 AS k "
-    "FROM range(300000) r(i)) SELECT sum(hash(u)) FROM (SELECT * FROM {}) u"
-)
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        "interval_union(t, k)",
-        "interval_flatten(t, k)",
-        "interval_depth(t, k)",
-        "intervals_overlap_count_by_group(t, ts, dur, k)",
-        "span_left_join((t), k, t, k)".replace("(t)", "t"),
-    ],
-)
-def test_answers_do_not_depend_on_threads(call: str) -> None:
-    import duckdb
-
-    text = BIG.format(call)
-    if "span" in call:
-        text = text.replace("range(300000)", "range(9000)")
-    answers = set()
-    for threads in (1, 2):
-        connection = duckdb.connect()
-        connection.execute(f"SET threads = {threads}")
-        name = call.partition("(")[0]
-        for needed in library.needs(name):
-            relations.register(connection, needed, None)
-        connection.execute(library.objects()[name].sql)
-        answers.add(connection.sql(text).fetchall()[0])
-        connection.close()
-    assert len(answers) == 1
-
-
 @pytest.mark.parametrize("name", ["intervals", "key", "__tq_k", "ts", "t", "slice"])
 def test_tables_of_any_name_are_taken(nowhere, name: str) -> None:
     text = (

@@ -42,12 +42,7 @@ JOIN (SELECT side, name_id, min(track_id) AS home_track_id
       ORDER BY sum(self_dur) DESC, side, name_id LIMIT 100) best USING (side, name_id)
 WHERE w.dur > 0 GROUP BY w.side, w.name_id, bin ORDER BY w.side, w.name_id, bin
 """  # noqa: S608
-_TRACKS = """
-SELECT t.id AS track_id, t.type, coalesce(t.name, h.name) AS name, p.name AS process,
-       t.device_id, t.stream_id, h.tid
-FROM track t LEFT JOIN thread h ON h.utid = t.utid LEFT JOIN process p ON p.upid = t.upid
-ORDER BY t.id
-"""
+_TRACKS = "SELECT * EXCLUDE (trace) FROM track_with_context ORDER BY track_id"
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,7 @@ SELECT s.track_id, s.id, s.ts, s.ts + s.dur AS end_ts
 FROM slice s JOIN busiest USING (track_id)
 WHERE s.depth = 0 AND s.dur > 0 AND {_IN.replace("ts ", "s.ts ")}
 """  # noqa: S608
-_TRACKS = """
-SELECT t.id AS track_id, t.type, coalesce(t.name, h.name) AS name, p.name AS process,
-       t.device_id, t.stream_id, h.tid
-FROM track t LEFT JOIN thread h ON h.utid = t.utid LEFT JOIN process p ON p.upid = t.upid
-ORDER BY t.id
-"""
+_TRACKS = "SELECT * EXCLUDE (trace) FROM track_with_context ORDER BY track_id"
 
 
 @dataclass(frozen=True)

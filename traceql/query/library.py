@@ -116,8 +116,24 @@ def find(name: str) -> Object:
 
 
 def takes_table(item: Object, argument: str) -> bool:
-    """Whether an argument of a macro is the name of a table."""
-    return re.search(rf"query_table\({argument}\)", item.sql) is not None
+    """Whether an argument of a macro is the name of a table: read by it, or by what it calls."""
+    if re.search(rf"query_table\({argument}\)", item.sql):
+        return True
+    for name in needs(item.name):
+        called = objects().get(name)
+        if called is not None and argument in _tables_passed(item, called):
+            return True
+    return False
+
+
+def _tables_passed(item: Object, called: Object) -> set[str]:
+    """What an object passes on to a macro in the places that take tables."""
+    return {
+        passed.strip()
+        for call in re.finditer(rf"\b{called.name}\(([^()]*)\)", item.sql)
+        for passed, argument in zip(call[1].split(","), called.arguments, strict=False)
+        if takes_table(called, argument)
+    }
 
 
 @cache

@@ -191,7 +191,9 @@ def library_macros() -> dict[str, Builtin]:
     return {
         name: of_library(item)
         for name, item in library.objects().items()
-        if item.kind == "table macro" and "query_table(" in item.sql and not item.is_private
+        if item.kind == "table macro"
+        and not item.is_private
+        and any(library.takes_table(item, argument) for argument in item.arguments)
     }
 
 
