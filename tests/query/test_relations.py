@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import sys
 from pathlib import Path
 
 import pytest
-import reference
 
 from traceql.errors import LimitReached, QueryError, SqlError, StatementRefused
 from traceql.query import library, relations
 from traceql.query.session import Session
-
-KEYS = 3000
 
 
 @pytest.fixture
@@ -58,27 +54,6 @@ def test_no_rows_give_no_rows(nowhere, call: str, where: str) -> None:
     text = f"{given}, u AS (SELECT * FROM t WHERE {where}) SELECT * FROM {call}"
 
     assert nowhere.sql(text.replace("(t", "(u").replace(" t,", " u,")).fetchall() == []
-
-
-def test_thousands_of_keys_and_a_null_key(nowhere) -> None:
-    picked = random.Random(4)
-    rows = [
-        (key, picked.randrange(50), picked.choice([-1, 0, 1, 5, 9]))
-        for key in [None, *range(KEYS)]
-        for _ in range(picked.randrange(1, 5))
-    ]
-    picked.shuffle(rows)
-
-    found = nowhere.sql(
-        rows_in(rows, "k, ts, dur") + "SELECT * FROM interval_union(t, k) ORDER BY key, ts"
-    ).fetchall()
-
-    expected = []
-    for key in [*range(KEYS), None]:
-        mine = [(ts, 99 if dur < 0 else ts + dur) for k, ts, dur in rows if k == key]
-        runs = reference.runs(reference.covered(mine))
-        expected += [(key, a, -1 if b == 99 else b - a) for a, b in runs]
-    assert found == expected
 
 
 @pytest.mark.parametrize("name", ["intervals", "key", "__tq_k", "ts", "t", "slice"])
