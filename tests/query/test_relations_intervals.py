@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -61,7 +62,7 @@ def union(rows: Rows) -> Iterable[tuple[Any, ...]]:
     """By pieces between edges: each is covered or not."""
     edges = [*edges_of(rows), OPEN]
     covered: list[list[int]] = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         if any(s <= a and b <= e for s, e in spans(rows)):
             if covered and covered[-1][1] == a:
                 covered[-1][1] = b
@@ -88,7 +89,7 @@ def flatten(rows: Rows) -> Iterable[tuple[Any, ...]]:
     """At each piece the open interval that started last; then the shortest; then the last id."""
     found: list[list[int]] = []
     edges = [*edges_of(rows), OPEN]
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         here = [
             (ts, -end_of(ts, dur), id_)
             for id_, _, ts, dur in rows
@@ -150,9 +151,13 @@ ALONE: dict[str, tuple[str, Callable[[Rows], Any]]] = {
     "interval_flatten": ("FROM interval_flatten(t, k)", keyed(flatten)),
     "interval_depth": ("FROM interval_depth(t, k)", keyed(depth)),
     "intervals_fill_gaps": (
-        "WITH u AS (SELECT ts, dur, key, 1 AS d FROM interval_union(t, k) "
-        "UNION ALL SELECT NULL, NULL, k, NULL FROM t) "
-        "FROM intervals_fill_gaps(key, d, u)", filled),
+        (
+            "WITH u AS (SELECT ts, dur, key, 1 AS d FROM interval_union(t, k) "
+            "UNION ALL SELECT NULL, NULL, k, NULL FROM t) "
+            "FROM intervals_fill_gaps(key, d, u)"
+        ),
+        filled,
+    ),
 }  # fmt: skip
 """Of one table: the query over t(id, k, ts, dur), and its reference."""
 
