@@ -117,6 +117,18 @@ def test_scope(store) -> None:
     assert table.read_all().to_pylist() == [{"n": 2, "trace": "one"}, {"n": 2, "trace": "two"}]
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_traces_that_fail_are_listed_at_the_end(store, jobs) -> None:
+    query = "SELECT sum(if(name = 'two', error(name), 1)) AS n FROM slice"
+    done = run(store, query, "--each", "--jobs", jobs, "--format", "csv")
+
+    assert (done.exit_code, done.stdout) == (6, "n,trace\n2,one\n")
+    assert done.stderr.splitlines()[-2].startswith("error: two: ")
+    assert done.stderr.splitlines()[-1] == "1 of 2 traces failed"
+    alone = run(store, query, "--each", "-t", "two", "--format", "csv")
+    assert isinstance(alone.exception, QueryError)
+
+
 def test_a_path_is_ingested_first(tmp_path) -> None:
     (tmp_path / "new.json").write_text(json.dumps(events("new")))
     path = str(tmp_path / "new.json")
@@ -261,7 +273,8 @@ def test_the_dialect_of_perfetto(store, tmp_path) -> None:
 
     assert out(store, *words) == "x,y\n3,1\n"
     assert run(store, "SELECT 1", "--sql-package", str(tmp_path)).exit_code == 2
-    assert run(store, "SELECT 1", "--each", "--dialect", "perfetto").exit_code == 2
+    each = out(store, "SELECT 7 / 2 AS x", "--each", "--dialect", "perfetto", "--format", "csv")
+    assert each == "x,trace\n3,one\n3,two\n"
 
 
 def test_the_dialect_of_perfetto_in_python(store) -> None:

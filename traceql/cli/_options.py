@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -12,6 +12,7 @@ from traceql.model.units import parse_bytes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+EXIT_SOME_FAILED = 6
 DEFAULT_STORE = "traceql-store"
 
 
@@ -61,6 +62,11 @@ def memory_limit_option(function: F) -> F:
     )(function)
 
 
+def jobs_option(said: str) -> Callable[[F], F]:
+    """Add `--jobs`; its default, None, leaves the choice to the engine."""
+    return click.option("--jobs", "-j", type=click.IntRange(min=1), default=None, help=said)
+
+
 def timeout_option(function: F) -> F:
     """Add `--timeout`."""
     return click.option(
@@ -82,3 +88,24 @@ def format_option(*formats: str, default: str = "table") -> Callable[[F], F]:
         show_default=True,
         help="How to print the answer; every format but `table` has raw nanoseconds.",
     )
+
+
+def tell_failures(
+    failed: Sequence[tuple[str, Exception]], total: int, what: str, *, most: int = 20
+) -> NoReturn:
+    """List on stderr which of many inputs failed, and exit with 6.
+
+    Args:
+        failed: name of the input, and its error.
+        total: how many inputs there were.
+        what: what they are, in the plural.
+        most: so many are named.
+    """
+    for name, error in failed[:most]:
+        text = str(error)
+        named = text if text.startswith(f"{name}: ") else f"{name}: {text}"
+        click.echo(f"error: {named}", err=True)
+    if len(failed) > most:
+        click.echo(f"and {len(failed) - most} more", err=True)
+    click.echo(f"{len(failed)} of {total} {what} failed", err=True)
+    click.get_current_context().exit(EXIT_SOME_FAILED)

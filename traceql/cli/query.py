@@ -6,11 +6,14 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from traceql.cli import _options, _output
+
+if TYPE_CHECKING:
+    from traceql.engine.each import Dialect, Failure
 
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
@@ -29,6 +32,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
               help="Name, id prefix or path of a trace; may be given again.")  # fmt: skip
 @click.option("--last", is_flag=True, help="Only the trace ingested last.")
 @click.option("--each", is_flag=True, help="Run the query per trace and stack the rows.")
+@_options.jobs_option("Processes that --each uses; default: one a core, where that pays.")
 @click.option("--set", "settings", multiple=True, metavar="K=V",
               help="Value of $K in the SQL, or of argument K of a macro.")  # fmt: skip
 @click.option("--dialect", type=click.Choice(["duckdb", "perfetto"]), default="duckdb",
@@ -49,8 +53,9 @@ def command(  # noqa: PLR0913  (one parameter per option)
     names: Sequence[str],
     last: bool,
     each: bool,
+    jobs: int | None,
     settings: Sequence[str],
-    dialect: str,
+    dialect: Dialect,
     packages: Sequence[Path],
     max_rows: int | None,
     output_format: str,
@@ -65,8 +70,6 @@ def command(  # noqa: PLR0913  (one parameter per option)
     given = dict(_setting(item) for item in settings)
     if packages and dialect != "perfetto":
         raise click.UsageError("--sql-package goes with --dialect perfetto")
-    if each and dialect == "perfetto":
-        raise click.UsageError("--each does not go with --dialect perfetto; use --trace")
     text, parameters = _statement(text, given) if dialect == "duckdb" else (text, given or None)
     store, traces = traces_in_scope(
         store_path,
@@ -79,8 +82,12 @@ def command(  # noqa: PLR0913  (one parameter per option)
     if each and traces:
         from traceql.engine.each import Each
 
-        stacked = Each(traces, store, text, parameters, **limits)
+        stacked = Each(
+            traces, store, text, parameters,
+            jobs=jobs, dialect=dialect, packages=packages, **limits,
+        )  # fmt: skip
         _output.write(stacked, output_format, max_rows=max_rows)
+        _judge(stacked.failures, len(traces))
         return
     if dialect == "perfetto":
         from traceql.query.perfetto.session import PerfettoSession
@@ -92,6 +99,15 @@ def command(  # noqa: PLR0913  (one parameter per option)
 
     with Session(traces, store=store, **limits) as session:
         _output.write(session.sql(text, parameters), output_format, max_rows=max_rows)
+
+
+def _judge(failures: Sequence[Failure], traces: int) -> None:
+    """Tell at the end which traces failed, and exit with 6; the one trace of one as itself."""
+    if not failures:
+        return
+    if traces == 1:
+        raise failures[0].error
+    _options.tell_failures([(f.trace, f.error) for f in failures], traces, "traces")
 
 
 def _text(query: str | None, file: str | None) -> str:

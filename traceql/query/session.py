@@ -39,10 +39,12 @@ class Session:
         store: Store | None = None,
         memory_limit_bytes: int | None = None,
         timeout_s: float | None = None,
+        threads: int | None = None,
     ) -> None:
         self.traces = tuple(traces)
         self._store = store
         self._memory_limit_bytes, self._timeout_s = memory_limit_bytes, timeout_s
+        self._threads = threads
         self._engines: dict[bool, _Engine] = {}
         self._pruned: _Engine | None = None
         self._lock = threading.RLock()
@@ -77,6 +79,25 @@ class Session:
             translate=lambda error: self._translated(error, text, engine),
             timeout_s=self._timeout_s,
         )
+
+    def move_to(self, trace: Trace) -> None:
+        """Look at another trace of the store; only for a session over one.
+
+        Several times quicker than a new session. Answers that are not read to their end are lost.
+
+        Raises:
+            StoreError: the trace cannot be read.
+        """
+        if len(self.traces) != 1 or self._store is None:
+            raise ValueError("only a session over one trace of a store can move to another")
+        with self._lock:
+            self.traces = (trace,)
+            try:
+                for engine in self._engines.values():
+                    engine.move_to(self.traces)
+            except BaseException:
+                self.close()  # half moved, it would mix traces
+                raise
 
     def script(self) -> str:
         """Give SQL that makes the views and macros of this session, for plain `duckdb -init`.
@@ -114,7 +135,8 @@ class Session:
         self.close()
 
     def _new_engine(self) -> _Engine:
-        return _Engine(self.traces, self._store, self._memory_limit_bytes)
+        settings = [] if self._threads is None else [f"threads = {self._threads}"]
+        return _Engine(self.traces, self._store, self._memory_limit_bytes, settings)
 
     def _engine(self, unused: _Engine, mentions: guard.Mentions) -> _Engine:
         """Give the lean or the full engine; `unused` becomes it where there is none yet.
@@ -201,6 +223,15 @@ class _Engine:
             found = library.objects().get(mention.name)
             wanted += [found.name] if found and found.kind == "macro" else []
         for name in library.in_order(wanted):
+            self._make(name)
+
+    def move_to(self, traces: Sequence[Trace]) -> None:
+        """Let what stands for files stand for those of other traces; all else stays."""
+        self._traces = tuple(traces)
+        for name in [name for name in self._made if name.startswith(f"{library.STORED}.")]:
+            kind = "TABLE" if name == _TRACE else "VIEW"
+            self.connection.execute(f"DROP {kind} {name}")
+            del self._made[name]
             self._make(name)
 
     def names(self, kind: str) -> list[str]:

@@ -1,0 +1,182 @@
+"""Share work among processes: one that dies costs no more than the item that killed it.
+
+The processes are spawned, so they inherit no thread, lock or memory of this one. They take no
+Ctrl-C (whoever started them ends them) and outlive nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+from multiprocessing import active_children, connection, get_context, parent_process
+from typing import Any, TypeVar
+
+DIED = "its process died, perhaps for want of memory"
+"""What to say of an item that killed its process."""
+
+_AHEAD = 2
+"""Tasks under way or waiting, per process."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Counters:
+    """Numbers that several processes add to; goes to them by `facts`."""
+
+    def __init__(self, numbers: Any) -> None:
+        self._numbers = numbers
+
+    def add(self, *amounts: int) -> None:
+        """Add to each number."""
+        with self._numbers.get_lock():
+            for index, amount in enumerate(amounts):
+                self._numbers[index] += amount
+
+    def values(self) -> tuple[int, ...]:
+        """Give the numbers as they stand."""
+        with self._numbers.get_lock():
+            return tuple(self._numbers[:])
+
+
+def counters(count: int) -> Counters:
+    """Make counters that start at 0."""
+    return Counters(get_context("spawn").Array("q", count))
+
+
+def mapped(
+    function: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    jobs: int,
+    per_task: int = 1,
+    ordered: bool = True,
+    begin: Callable[..., None] | None = None,
+    facts: tuple[Any, ...] = (),
+) -> Generator[tuple[T, R | None], None, None]:
+    """Apply a function to items in processes, a few ahead of who asks for the results.
+
+    A process that dies ends all those of its time; what they had not ended is done again, one by
+    one, so that only an item that kills its process twice has no result.
+
+    Args:
+        function: known by its module and name; called in the processes.
+        items: what it is given, one at a time.
+        jobs: processes.
+        per_task: items that travel together.
+        ordered: give the results in the order of the items, else as they come.
+        begin: called once in each process, before anything else.
+        facts: arguments of `begin`.
+
+    Yields:
+        (item, its result); None as the result where the item killed its process.
+    """
+    rest = iter(items)
+    lost: list[T] = []
+    while True:
+        try:
+            for tasks in _together(function, rest, jobs, per_task, ordered, begin, facts, lost):
+                yield from tasks
+        except BrokenProcessPool:
+            for item in lost:
+                yield item, _alone(function, item, begin, facts)
+            lost = []
+        else:
+            return
+
+
+def _together(
+    function: Callable[[T], R],
+    rest: Iterator[T],
+    jobs: int,
+    per_task: int,
+    ordered: bool,  # noqa: FBT001
+    begin: Callable[..., None] | None,
+    facts: tuple[Any, ...],
+    lost: list[T],
+) -> Iterator[list[tuple[T, R]]]:
+    """Give the results task by task; `lost` gets the items under way when a process died."""
+    waiting: dict[Future[list[R]], list[T]] = {}
+    with _crew(jobs, begin, facts) as submit:
+        try:
+            while True:
+                while len(waiting) < jobs * _AHEAD and (part := list(islice(rest, per_task))):
+                    waiting[submit(_each, function, part)] = part
+                if not waiting:
+                    return
+                if ordered:
+                    done = [next(iter(waiting))]
+                else:
+                    done = list(wait(waiting, return_when=FIRST_COMPLETED).done)
+                for task in done:
+                    results = task.result()
+                    yield list(zip(waiting.pop(task), results, strict=True))
+        except BrokenProcessPool:
+            lost.extend(item for part in waiting.values() for item in part)
+            raise
+
+
+def _alone(
+    function: Callable[[T], R], item: T, begin: Callable[..., None] | None, facts: tuple[Any, ...]
+) -> R | None:
+    try:
+        with _crew(1, begin, facts) as submit:
+            results: list[R] = submit(_each, function, [item]).result()
+            return results[0]
+    except BrokenProcessPool:
+        return None
+
+
+def _each(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    return [function(item) for item in items]
+
+
+@contextmanager
+def _crew(
+    jobs: int, begin: Callable[..., None] | None, facts: tuple[Any, ...]
+) -> Iterator[Callable[..., Future[Any]]]:
+    """Give a function that submits work to processes, which end with the block."""
+    before = set(active_children())
+    pool = ProcessPoolExecutor(
+        jobs, get_context("spawn"), initializer=_settle, initargs=(begin, facts)
+    )
+
+    def submit(*call: Any) -> Future[Any]:
+        # A process inherits what is blocked where it is started.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return pool.submit(*call)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    try:
+        yield submit
+    except BrokenProcessPool:
+        raise
+    except BaseException:
+        # Whoever interrupts does not want to wait for what is half done.
+        for process in set(active_children()) - before:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _settle(begin: Callable[..., None] | None, facts: tuple[Any, ...]) -> None:
+    """Begin a process: it ends when the one that started it does."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if begin is not None:
+        begin(*facts)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
