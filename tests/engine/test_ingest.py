@@ -263,10 +263,10 @@ def test_a_disk_that_is_too_full_is_seen_before_the_work(
 
 def test_progress_is_told(tmp_path: Path, store: Store) -> None:
     path = trace_file(tmp_path / "a.json")
-    told: list[tuple[int, int | None]] = []
-    ingest(path, store=store, progress=lambda done, total: told.append((done, total)))
+    told: list[tuple[int, int | None, int]] = []
+    ingest(path, store=store, progress=lambda *facts: told.append(facts))
 
-    assert told[-1] == (path.stat().st_size, path.stat().st_size)
+    assert told[-1][:2] == (path.stat().st_size, path.stat().st_size)
 
 
 def test_the_memory_limit_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,9 +310,12 @@ def test_files_are_found_in_folders_and_by_patterns(tmp_path: Path) -> None:
         "a.json", "d/b.json", "d/e/c.json",
     ]  # fmt: skip
     assert find_files(["-"]) == [File("-", named=True)]
-    for nothing in ("nothing.json", "*.nothing"):
-        with pytest.raises(InputError, match="no such file"):
-            find_files([str(tmp_path / nothing)])
+    (tmp_path / "empty").mkdir()
+    words = [str(tmp_path / word) for word in ("nothing.json", "*.nothing", "empty", "a.json")]
+    missing = [file.missing for file in find_files(words)]
+    assert [str(m).rpartition(": ")[2] for m in missing] == [
+        "no such file.", "no such file.", "no files in this folder.", "None",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

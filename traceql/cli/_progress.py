@@ -1,42 +1,44 @@
-"""Progress bars: on stderr, and only where somebody watches."""
+"""One line of progress: on stderr, and only where somebody watches."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Advance = Callable[[int, "int | None"], None]
-Start = Callable[[str], "Advance | None"]
+from traceql.model.units import format_count
+
+Advance = Callable[[int, "int | None", int], None]
+"""Told (bytes read, bytes in all or None, events read)."""
 
 
 @contextmanager
-def bars() -> Iterator[Start]:
-    """Show bars while the block runs.
+def display(what: str) -> Iterator[Advance | None]:
+    """Show bytes, events a second and the time that is left while the block runs.
+
+    Args:
+        what: what is being done.
 
     Yields:
-        A function that starts the bar of a name and gives what to call with (bytes done, total);
-        None where stderr is no terminal.
+        What to call now and then; None where stderr is no terminal.
     """
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.text import Text
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
-               TimeRemainingColumn())  # fmt: skip
+               TextColumn("{task.fields[rate]}"), TimeRemainingColumn())  # fmt: skip
+    start = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None, rate="")
 
-        def start(name: str) -> Advance:
-            task = progress.add_task(Text(name).markup, total=None)
+        def advance(done: int, total: int | None, events: int) -> None:
+            passed = max(time.monotonic() - start, 1e-3)
+            rate = f"{format_count(int(events / passed))} events/s" if events else ""
+            progress.update(task, completed=min(done, total) if total else done,
+                            total=total or None, rate=rate)  # fmt: skip
 
-            def advance(done: int, total: int | None) -> None:
-                progress.update(task, completed=done, total=total)
-                if total is not None and done >= total:
-                    progress.update(task, visible=False)
-
-            return advance
-
-        yield start
+        yield advance

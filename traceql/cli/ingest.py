@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from traceql.engine.ingest import Ingested
     from traceql.engine.ingest_many import Outcome
 
-EXIT_SOME_FAILED = 6
 _SHOWN_DIAGNOSTICS = 3
 _COLUMNS = {
     "name": "VARCHAR",
@@ -77,14 +76,15 @@ def _run(
 
     store = Store.open(path, create=True)
     try:
-        with _progress.bars() as start:
+        what = f"{len(files)} files" if len(files) > 1 else Path(files[0].path).name
+        with _progress.display(what) as advance:
             return ingest_many(
                 files,
                 store=store,
                 jobs=jobs,
                 memory_limit_bytes=memory_limit_bytes,
                 done=_tell,
-                progress=lambda file: start(Path(file.path).name),
+                progress=advance,
                 options=chosen,
             )
     finally:
@@ -152,8 +152,6 @@ def _judge(outcomes: Sequence[Outcome]) -> None:
     if len(outcomes) == 1 and failed:
         assert failed[0].error is not None
         raise failed[0].error
-    for outcome in failed:
-        click.echo(f"error: {outcome.error}", err=True)
     if failed:
-        click.echo(f"{len(failed)} of {len(outcomes)} files failed", err=True)
-        click.get_current_context().exit(EXIT_SOME_FAILED)
+        listed = [(outcome.file.path, outcome.error) for outcome in failed if outcome.error]
+        _options.tell_failures(listed, len(outcomes), "files", most=len(listed))

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from traceql.model.protocols import Importer
     from traceql.store.catalog import Store, Trace
 
-Progress = Callable[[int, "int | None"], None]
-"""Told (bytes of the file read, its size or None)."""
+Progress = Callable[[int, "int | None", int], None]
+"""Told (bytes of the file read, its size or None, rows read)."""
 
 _LARGE_BYTES = 16_000_000
 _LEAST_FREE_BYTES = 64_000_000
-_STORE_SHARE = 5
+_STORE_SHARE = 0.05
+_SPILL_SHARE = 0.25
+"""Of the file: what a finished trace takes, and what waits on disk where memory is too small."""
 _MOST_NAMED = 5
 
 
@@ -114,15 +116,16 @@ def _ingest(
     from traceql.assembly import assemble
     from traceql.engine.source import open_source
 
-    with open_source(path, progress=progress) as source:
+    meter = _Meter(progress)
+    with open_source(path, progress=meter.told) as source:
         recipe = _recipe(source, forced, options)
         known = _known(path, store, recipe.draft, source.size_bytes)
         if known is not None:
             return _unchanged(store, known, name, group)
-        _check_space(store.path, source.size_bytes)
+        _check_space(store.path, source.size_bytes, limit_bytes)
         diagnostics = []
         with TraceWriter(store) as writer:
-            chunks = _read(recipe.importer, source)
+            chunks = meter.counted(_read(recipe.importer, source))
             for chunk in assemble(chunks, scratch=writer.scratch, memory_limit_bytes=limit_bytes):
                 if chunk.table == "diagnostic":
                     diagnostics.append(chunk.rows)
@@ -135,6 +138,29 @@ def _ingest(
     if status == "unchanged":
         return _unchanged(store, trace, name, group)
     return Ingested(trace, status, manifest.importer, _table(diagnostics), 0.0)
+
+
+class _Meter:
+    """Counts the rows that an importer gives, and tells of them with the bytes."""
+
+    def __init__(self, tell: Progress | None) -> None:
+        self._tell = tell
+        self._rows = 0
+
+    @property
+    def told(self) -> Callable[[int, int | None], None] | None:
+        """What a source calls; None where nobody listens."""
+        return self._told if self._tell is not None else None
+
+    def counted(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Pass chunks on."""
+        for chunk in chunks:
+            self._rows += chunk.rows.num_rows
+            yield chunk
+
+    def _told(self, done: int, total: int | None) -> None:
+        assert self._tell is not None
+        self._tell(done, total, self._rows)
 
 
 def _read(importer: Importer, source: FileSource | FolderSource) -> Iterator[Chunk]:
@@ -211,17 +237,19 @@ def _version(importer: Importer) -> str:
 def _known(path: Path, store: Store, draft: Manifest, size: int | None) -> Trace | None:
     """Find the trace that ingesting the file would give again.
 
-    Only a file of a size that is in the store is hashed for it: the others are read once.
+    A large file is hashed for it only if one of its size is in the store: the others are read
+    once.
     """
     from traceql.engine.source import digest_of
 
     if not path.is_file() and not path.is_dir():
         return None
-    candidates = [trace for trace in store.traces() if _source_bytes(trace) == size]
-    if not candidates:
+    is_small = size is not None and size < _LARGE_BYTES
+    if not is_small and all(_source_bytes(trace) != size for trace in store.traces()):
         return None
     draft = dataclasses.replace(draft, trace_id=digest_of(path))
-    return next((trace for trace in candidates if is_current(trace, draft)), None)
+    known = store.get(draft.trace_id)
+    return known if known is not None and is_current(known, draft) else None
 
 
 def _source_bytes(trace: Trace) -> int | None:
@@ -250,15 +278,18 @@ def _table(batches: list[pa.RecordBatch]) -> pa.Table:
     return pa.Table.from_batches(batches, tables.table("diagnostic").stored_schema)
 
 
-def _check_space(store: Path, size: int | None) -> None:
+def _check_space(store: Path, size: int | None, limit_bytes: int) -> None:
     """Refuse a large ingest that the disk will hardly hold; a small one is tried.
 
     Raises:
-        StoreFull: less is free than about a fifth of the file, or 64 MB.
+        StoreFull: less is free than 64 MB, or than the finished trace and, where the memory limit
+            is less than the file, the rows that wait on disk are likely to take.
     """
     if size is not None and size < _LARGE_BYTES:
         return
-    needed = max(_LEAST_FREE_BYTES, (size or 0) // _STORE_SHARE)
+    size = size or 0
+    share = _STORE_SHARE + (_SPILL_SHARE if size > limit_bytes else 0)
+    needed = max(_LEAST_FREE_BYTES, int(size * share))
     free = shutil.disk_usage(store).free
     if free < needed:
         raise StoreFull(store, needed, free)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import glob
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from multiprocessing import active_children, get_context
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from traceql.engine import memory, sql_script
+from traceql.engine import memory, sql_script, workers
 from traceql.engine.detect import is_one_trace
 from traceql.engine.folder import FolderSource
 from traceql.engine.ingest import Ingested, Progress, ingest
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STANDARD_INPUT = "-"
+_TELL_EVERY_S = 0.2
 
 
 class File(NamedTuple):
@@ -31,6 +31,8 @@ class File(NamedTuple):
     path: str
     named: bool
     """Named by the user; one found in a folder may be no trace, which is no failure."""
+    missing: InputError | None = None
+    """Why there is nothing to read under this name."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,8 @@ def find_files(words: Sequence[str], importer: str | None = None) -> list[File]:
     Args:
         words: files, folders (every file in them, hidden ones and stores left out; a folder that
             an importer takes for one run's is one trace), patterns with * ? [ ] and **, or `-`
-            for standard input.
+            for standard input. A word that names nothing gives a File that is `missing`.
         importer: the only importer to ask about folders, if the user named one.
-
-    Raises:
-        InputError: a word names nothing.
     """
     found: dict[str, File] = {}
     for word in words:
@@ -70,13 +69,17 @@ def _found(word: str, importer: str | None) -> list[File]:
             return [File(word, named=True)]
         inside = [File(str(p), named=False) for p in _walk(path, importer)]
         if not inside:
-            raise InputError(f"{word}: no files in this folder.")
+            return [_missing(word, "no files in this folder")]
         return inside
     # Path.glob knows no absolute patterns
     matches = [m for m in sorted(glob.glob(word, recursive=True)) if not Path(m).is_dir()]  # noqa: PTH207
     if not matches:
-        raise InputError(f"{word}: no such file.")
+        return [_missing(word, "no such file")]
     return [File(match, named=True) for match in matches]
+
+
+def _missing(word: str, why: str) -> File:
+    return File(word, named=True, missing=InputError(f"{word}: {why}."))
 
 
 def _walk(folder: Path, importer: str | None) -> Iterator[Path]:
@@ -113,7 +116,7 @@ def ingest_many(
     jobs: int = 1,
     memory_limit_bytes: int | None = None,
     done: Callable[[Outcome], None] = lambda _: None,
-    progress: Callable[[File], Progress | None] = lambda _: None,
+    progress: Progress | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> list[Outcome]:
     """Ingest files one by one or in processes of their own; a failure stops nobody else.
@@ -124,7 +127,7 @@ def ingest_many(
         jobs: processes; 1: this one.
         memory_limit_bytes: of all together.
         done: told each outcome as it comes.
-        progress: asked for each file's progress callback, when `jobs` is 1.
+        progress: told (bytes read, bytes of all files, rows read) of all files together.
         options: further arguments of `ingest`: importer, name, group.
 
     Returns:
@@ -133,91 +136,146 @@ def ingest_many(
     limit = memory.limit_bytes(memory_limit_bytes)
     further = dict(options or {})
     jobs = min(jobs, len(files))
+    tally = _Tally(files, progress)
+    outcomes = {f: _told(Outcome(f, error=f.missing), done) for f in files if f.missing is not None}
+    found = [file for file in files if file.missing is None]
     try:
         if jobs <= 1:
-            return [
-                _told(_one(store, file, limit, further, progress(file)), done) for file in files
-            ]
-        return _in_processes(files, store, jobs, limit, further, done)
+            work = _Work(store, limit, further, tally.add)
+            for file in found:
+                outcomes[file] = _told(work.outcome(file), done)
+        else:
+            outcomes |= _in_processes(
+                found, jobs, _Work(store, limit // jobs, further, _unheard), tally, done
+            )
     finally:
         if store.path.is_dir():
             sql_script.refresh(store)
+    return [outcomes[file] for file in files]
 
 
 def _in_processes(
     files: Sequence[File],
-    store: Store,
     jobs: int,
-    limit: int,
-    further: dict[str, Any],
-    done: Callable[[Outcome], None],
-) -> list[Outcome]:
-    """Ingest in a pool; what it did not end because a process died, one by one after it."""
-    try:
-        outcomes = _pool(files, store, jobs, limit // jobs, further, done)
-        for file in files:
-            if file not in outcomes:
-                outcomes |= _pool([file], store, 1, limit, further, done)
-            if file not in outcomes:
-                cause = "its process died, perhaps for want of memory"
-                outcomes[file] = _told(Outcome(file, error=WorkerFailed(file.path, cause)), done)
-    finally:
-        sweep(store.path)
-    return [outcomes[file] for file in files]
-
-
-def _pool(
-    files: Sequence[File],
-    store: Store,
-    jobs: int,
-    limit: int,
-    further: dict[str, Any],
+    work: _Work,
+    tally: _Tally,
     done: Callable[[Outcome], None],
 ) -> dict[File, Outcome]:
-    """Give the outcomes of the files that were ended; a process that dies ends the pool."""
-    outcomes: dict[File, Outcome] = {}
-    before = set(active_children())
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    """Ingest in processes; what one leaves that dies is swept."""
+    shared = workers.counters(2)
+    outcomes = {}
     try:
-        tasks = [pool.submit(_one, store, file, limit, further) for file in files]
-        for task in as_completed(tasks):
-            outcome = task.result()
-            outcomes[outcome.file] = _told(outcome, done)
-    except BrokenProcessPool:
-        pass  # those that are missing tell
-    except BaseException:
-        # Whoever interrupts does not want to wait for files that are half read.
-        for process in set(active_children()) - before:
-            process.terminate()
-        raise
+        with tally.following(shared):
+            for file, outcome in workers.mapped(
+                _one, files, jobs=jobs, ordered=False, begin=_begin, facts=(work, shared)
+            ):
+                died = Outcome(file, error=WorkerFailed(file.path, workers.DIED))
+                outcomes[file] = _told(outcome or died, done)
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        sweep(work.store.path)
     return outcomes
 
 
-def _one(
-    store: Store,
-    file: File,
-    limit: int,
-    further: dict[str, Any],
-    progress: Progress | None = None,
-) -> Outcome:
-    try:
-        return Outcome(
-            file,
-            ingest(
+@dataclass
+class _Work:
+    """What is the same for every file."""
+
+    store: Store
+    limit_bytes: int
+    further: dict[str, Any]
+    add: Callable[[int, int], None]
+    """Told how many bytes and rows were read since it was told last."""
+
+    def outcome(self, file: File) -> Outcome:
+        """Ingest one file."""
+        told = last = last_rows = 0
+
+        def progress(done: int, _total: int | None, rows: int) -> None:
+            nonlocal told, last, last_rows
+            more = done - last if done >= last else done  # the next file of a folder begins at 0
+            self.add(more, rows - last_rows)
+            told, last, last_rows = told + more, done, rows
+
+        try:
+            done = ingest(
                 file.path,
-                store=store,
-                memory_limit_bytes=limit,
+                store=self.store,
+                memory_limit_bytes=self.limit_bytes,
                 progress=progress,
                 views=False,
-                **further,
-            ),
-        )
-    except UnknownFormat as error:
-        return Outcome(file, error=error if file.named else None)
-    except TraceQLError as error:
-        return Outcome(file, error=error)
+                **self.further,
+            )
+        except UnknownFormat as error:
+            return Outcome(file, error=error if file.named else None)
+        except TraceQLError as error:
+            return Outcome(file, error=error)
+        finally:
+            self.add(max(0, _size(file) - told), 0)
+        return Outcome(file, done)
+
+
+class _Tally:
+    """What was read of all files together."""
+
+    def __init__(self, files: Sequence[File], tell: Progress | None) -> None:
+        self._tell = tell
+        self._total = sum(map(_size, files)) if tell is not None else 0
+        self._bytes = self._rows = 0
+
+    def add(self, size: int, rows: int) -> None:
+        """Count what was read since the last call, and tell."""
+        self._bytes += size
+        self._rows += rows
+        if self._tell is not None:
+            self._tell(self._bytes, self._total, self._rows)
+
+    @contextmanager
+    def following(self, shared: workers.Counters) -> Iterator[None]:
+        """Tell now and then what the processes have counted, until the block ends."""
+        if self._tell is None:
+            yield
+            return
+        ended = threading.Event()
+
+        def follow() -> None:
+            while not ended.wait(_TELL_EVERY_S):
+                size, rows = shared.values()
+                self.add(size - self._bytes, rows - self._rows)
+
+        teller = threading.Thread(target=follow, daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            teller.join()
+
+
+def _unheard(_size: int, _rows: int) -> None:
+    """Take the place of a tally until the process has one."""
+
+
+_work: _Work | None = None
+
+
+def _begin(work: _Work, shared: workers.Counters) -> None:
+    global _work  # noqa: PLW0603  (one for each process)
+    _work = replace(work, add=shared.add)
+
+
+def _one(file: File) -> Outcome:
+    assert _work is not None
+    return _work.outcome(file)
+
+
+def _size(file: File) -> int:
+    path = Path(file.path)
+    try:
+        if path.is_dir():
+            return sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _told(outcome: Outcome, done: Callable[[Outcome], None]) -> Outcome:
