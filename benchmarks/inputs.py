@@ -29,7 +29,7 @@ _NUMBER = re.compile(
     r'("(?:id|External id|Ev Idx|Python id|Python parent id|Sequence number)": )(\d+)'
 )
 _LENGTH = re.compile(r'"dur": (\d+)')
-_SYNTHETIC_EVENT_BYTES = 226
+SYNTHETIC_EVENT_BYTES = 226
 _PAUSE_US = 1000
 
 
@@ -64,7 +64,7 @@ def real(out: Path, megabytes: float) -> None:
 
 def synthetic(out: Path, megabytes: float) -> None:
     """Write a made GPU trace of about that size."""
-    events = max(1, int(megabytes * 1e6 / _SYNTHETIC_EVENT_BYTES))
+    events = max(1, int(megabytes * 1e6 / SYNTHETIC_EVENT_BYTES))
     command = [sys.executable, str(GENERATOR), "--events", str(events), "--out", str(out)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
