@@ -340,3 +340,72 @@ def ancestors(parent: list[int], v: int) -> set[int]:
         v = parent[v]
         found.add(v)
     return found
+
+
+def line(parent: list[int], v: int) -> list[int]:
+    """The nodes from the root to v, with both."""
+    found = [v]
+    while parent[v] >= 0:
+        v = parent[v]
+        found.append(v)
+    return found[::-1]
+
+
+def bounded_depth_first(
+    edges: list[tuple[int, int, int]], roots: list[tuple[int, int]], *, floor: bool
+) -> list[tuple[int, int, int]]:
+    """(place of root, node, parent) of a recursive search that stops beyond a weight."""
+    found: list[tuple[int, int, int]] = []
+    for place, (root, limit) in enumerate(roots):
+        found += [(place, v, parent) for v, parent in _until(edges, root, limit, floor=floor)]
+    return found
+
+
+def _until(
+    edges: list[tuple[int, int, int]], root: int, limit: int, *, floor: bool
+) -> list[tuple[int, int]]:
+    met: set[int] = set()
+    given: list[tuple[int, int]] = []
+    total = 0
+
+    def visit(v: int, parent: int, cost: int) -> bool:
+        nonlocal total
+        if v in met:
+            return True
+        met.add(v)
+        total += cost
+        if total <= limit or floor:
+            given.append((v, parent))
+        return total <= limit and all(visit(b, v, w) for a, b, w in edges if a == v)
+
+    visit(root, -1, 0)
+    return given
+
+
+def scan(edges: list[tuple[int, int]], starts: dict[int, int], operation: str) -> dict[int, int]:
+    """What arrives at every node, way by way."""
+    arrived: dict[int, list[int]] = defaultdict(list)
+
+    def walk(v: int, value: int) -> None:
+        arrived[v].append(value)
+        for a, b in edges:
+            if a == v:
+                walk(b, value)
+
+    for start, value in starts.items():
+        walk(start, value)
+    return {v: {"sum": sum, "min": min, "max": max}[operation](got) for v, got in arrived.items()}
+
+
+def back_chains(rows: list[tuple[int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """(root, row, ts, end): rows are (ts, begin, row that led to it)."""
+    found = []
+    for root, (ts, begin, first) in enumerate(rows):
+        until, steps, lead = ts, 0, first
+        while lead >= 0 and steps < len(rows):
+            low = max(begin, rows[lead][0])
+            if low < until:
+                found.append((root, lead, low, until))
+                until = low
+            lead, steps = rows[lead][2], steps + 1
+    return found

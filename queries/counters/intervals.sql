@@ -1,7 +1,7 @@
 -- Counters as intervals of constant value.
 
 -- Turns values at instants into intervals that last until the value changes; equal values in a row
--- become one interval. The last interval of a track ends at trace_end().
+-- become one interval. The last interval of a track ends with its trace; null is a value too.
 --
 --   ts | track_id | value         ts | dur | track_id | value | next_value | delta_value
 --   0  | 1        | 10       ->   0  | 20  | 1        | 10    | 20         | null
@@ -24,13 +24,16 @@ WITH
       lag(value) OVER (PARTITION BY track_id ORDER BY ts, id) AS before,
       row_number() OVER (PARTITION BY track_id ORDER BY ts, id) AS place
     FROM query_table(samples)
-  )
+  ),
+  __tq_kept AS (SELECT * FROM __tq_changes WHERE place = 1 OR value IS DISTINCT FROM before)
 SELECT
-  id, ts,
-  lead(ts, 1, trace_end()) OVER (PARTITION BY track_id ORDER BY ts, id) - ts AS dur,
-  track_id, value,
-  lead(value) OVER (PARTITION BY track_id ORDER BY ts, id) AS next_value,
-  value - before AS delta_value
-FROM __tq_changes
-WHERE place = 1 OR value IS DISTINCT FROM before
-ORDER BY track_id, ts, id;
+  k.id, k.ts,
+  lead(k.ts, 1, coalesce(e.end_ts, trace_end())) OVER (PARTITION BY k.track_id ORDER BY k.ts, k.id)
+    - k.ts AS dur,
+  k.track_id, k.value,
+  lead(k.value) OVER (PARTITION BY k.track_id ORDER BY k.ts, k.id) AS next_value,
+  k.value - k.before AS delta_value
+FROM __tq_kept k
+-- The number of a trace stands in the upper half of its ids.
+LEFT JOIN stored.trace e ON e.trace_no = k.track_id // 4294967296
+ORDER BY k.track_id, k.ts, k.id;

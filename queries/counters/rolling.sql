@@ -13,7 +13,8 @@
 --   key: the value of the key.
 --   id, ts, value: of the sample.
 --   count: values in the window.
---   mean, stddev, min, median, max: of them; stddev (of a sample) is NaN for fewer than two.
+--   mean, stddev, min, median, max: of them; null where there are none, and stddev (of a sample)
+--     where there are fewer than two.
 -- kernel: rolling
 CREATE MACRO counter_rolling(samples, key, window_count) AS TABLE
 SELECT __tq_k AS key, unnest(__k_rolling(__tq_l, window_count::BIGINT), recursive := true)

@@ -56,3 +56,32 @@ SELECT
   node_id,
   lead(node_id) OVER (PARTITION BY node_parent_id ORDER BY sort_key, node_id) AS next_node_id
 FROM query_table(graph_table);
+
+-- A depth-first search from each of several roots, which ends when the edges taken weigh more than a
+-- root allows. Weights add up over the whole search of a root, not along one way.
+--
+--   edges 1 -> 2 (weight 3), 2 -> 3 (weight 4), 3 -> 4 (weight 1); root 1, target weight 5
+--   gives   (1, 1, null), (1, 2, 1)   and as a floor also   (1, 3, 2)
+--
+-- Arguments:
+--   graph_table: a table, view or CTE with columns source_node_id, dest_node_id, edge_weight (an
+--     integer): one row an edge. Edges of a node are followed in the order of rows.
+--   root_table: a table, view or CTE with columns root_node_id, root_target_weight.
+--   is_target_weight_floor: whether the node that exceeds the weight is given too; a constant.
+-- Columns:
+--   root_node_id: the root.
+--   node_id: a node that it reaches; rows come in the order of the search.
+--   parent_node_id: the node it was reached from; null for the root.
+CREATE MACRO graph_reachable_weight_bounded_dfs(graph_table, root_table, is_target_weight_floor) AS TABLE
+SELECT unnest(__k_graph_bounded_dfs(__tq_e, __tq_s, is_target_weight_floor::BOOLEAN), recursive := true)
+FROM (
+  SELECT coalesce(list({'s': source_node_id::BIGINT, 'd': dest_node_id::BIGINT,
+                        'w': coalesce(edge_weight, 0)::BIGINT, 'o': __tq_o})
+    FILTER (WHERE source_node_id IS NOT NULL AND dest_node_id IS NOT NULL), []) AS __tq_e
+  FROM (SELECT *, row_number() OVER () AS __tq_o FROM query_table(graph_table))
+), (
+  SELECT coalesce(list({'n': root_node_id::BIGINT, 'w': coalesce(root_target_weight, 0)::BIGINT,
+                        'o': __tq_o})
+    FILTER (WHERE root_node_id IS NOT NULL), []) AS __tq_s
+  FROM (SELECT *, row_number() OVER () AS __tq_o FROM query_table(root_table))
+);

@@ -1,28 +1,8 @@
 -- How long threads waited for a CPU.
 
--- For each time a thread ran, the last runnable state before it.
---
--- Columns:
---   id: the running state, in `thread_state`.
---   prev_runnable_id: the runnable state before it; null where there is none.
---   prev_wakeup_runnable_id: the same, where a wakeup and no preemption made it runnable.
---   trace: name of the trace.
-CREATE VIEW sched_previous_runnable_on_thread AS
-SELECT id, prev_runnable_id, prev_wakeup_runnable_id, trace
-FROM (
-  SELECT
-    id, state, trace,
-    last_value(CASE WHEN state IN ('R', 'R+') THEN id END IGNORE NULLS) OVER (
-      PARTITION BY utid ORDER BY ts, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS prev_runnable_id,
-    last_value(CASE WHEN state = 'R' THEN id END IGNORE NULLS) OVER (
-      PARTITION BY utid ORDER BY ts, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS prev_wakeup_runnable_id
-  FROM thread_state
-)
-WHERE state = 'Running';
-
 -- How long a thread was runnable before it ran.
+--
+--   states of a thread: 0 R (dur 5), 1 Running   gives   thread_state_id 1, latency_dur 5
 --
 -- Columns:
 --   thread_state_id: the running state, in `thread_state`.

@@ -1,7 +1,7 @@
 """Every macro has a case: SQL, a line of dashes, the CSV it gives.
 
 `tests/queries/<module's folder>/<module>/<object>.case`. A case is run over the first trace of
-tests/query/small_traces.py; most make their own data with VALUES.
+tests/query/full_traces.py; most make their own data with VALUES.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "query"))
-from small_traces import rows_of
+from full_traces import full_rows_of
 from store_builder import BuiltStore, build
 
 from traceql.query import library
@@ -27,7 +27,7 @@ CASES = sorted(HERE.rglob("*.case"))
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory):
     root = tmp_path_factory.mktemp("cases")
-    with Session([build(root, "a", rows_of(0), 0)], store=BuiltStore(root)) as opened:
+    with Session([build(root, "a", full_rows_of(0), 0)], store=BuiltStore(root)) as opened:
         yield opened
 
 

@@ -201,14 +201,16 @@ def span_join(left: pa.Array, right: pa.Array, keep_left: pa.Array, keep_right: 
     "min DOUBLE, median DOUBLE, max DOUBLE)[]",
 )
 def rolling(rows: pa.Array, window: pa.Array) -> pa.Array:
-    """Give statistics of the last `window` values up to each one."""
+    """Give statistics of the last `window` values up to each one; null where there is none."""
     import numpy as np
+    import pyarrow as pa
 
     from traceql.kernels import rolling as kernel
 
     given = Lists(rows)
     ts, value, ids = given.sorted("ts value id", lambda r: (r["ts"], r["id"]))
     found = kernel.statistics(given.offsets, value, constant(window) or 1)
-    columns = {"id": ids, "ts": ts, "value": value, "count": found.size}
-    columns |= {name: getattr(found, name) for name in found._fields[1:]}
-    return as_lists(np.diff(given.offsets), columns)
+    described = {"value": value, "count": found.size}
+    described |= {name: getattr(found, name) for name in found._fields[1:]}
+    columns = {name: pa.array(part, mask=np.isnan(part)) for name, part in described.items()}
+    return as_lists(np.diff(given.offsets), {"id": ids, "ts": ts, **columns})

@@ -97,7 +97,11 @@ def sql_kernel(
 def kernels() -> Mapping[str, SqlKernel]:
     """Give every function by its name in SQL."""
     # Imported for the declarations in them.
-    from traceql.query import kernels_of_graphs, kernels_of_intervals  # noqa: F401
+    from traceql.query import (  # noqa: F401
+        kernels_of_graphs,
+        kernels_of_intervals,
+        kernels_of_scans,
+    )
 
     return _KERNELS
 
@@ -165,8 +169,8 @@ def as_lists(counts: NDArray[Any], columns: Mapping[str, Any]) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
 
 
-def constant(column: pa.Array) -> int | None:
-    """Give the value of an option, which is the same for all rows of a query.
+def constant(column: pa.Array) -> Any:
+    """Give the value of an option, which is the same for all rows of a query; None: no rows.
 
     Raises:
         ValueError: it differs between rows.
@@ -174,5 +178,4 @@ def constant(column: pa.Array) -> int | None:
     values = column.unique()
     if len(values) > 1:
         raise ValueError("an option of a macro must be a constant")
-    found: int | None = values[0].as_py() if len(values) else None
-    return found
+    return values[0].as_py() if len(values) else None

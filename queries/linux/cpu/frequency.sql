@@ -2,6 +2,8 @@
 
 -- Intervals of constant frequency of each CPU.
 --
+--   values 1000 at 0, 1000 at 5, 2000 at 10   give   freq 1000 (ts 0, dur 10), 2000 (ts 10, …)
+--
 -- Columns:
 --   id: of the first value of the interval, in `counter`.
 --   track_id: the series.
@@ -11,18 +13,13 @@
 --   trace: name of the trace.
 CREATE VIEW cpu_frequency_counters AS
 WITH
-  __tq_values AS (
-    SELECT
-      c.id, c.track_id, c.ts, c.value, t.cpu, c.trace,
-      lag(c.value) OVER (PARTITION BY c.track_id ORDER BY c.ts, c.id) AS before
+  __tq_clock AS (
+    SELECT c.id, c.ts, c.track_id, c.value
     FROM counter c JOIN cpu_counter_track t ON t.id = c.track_id
     WHERE lower(t.name) IN ('cpufreq', 'cpu_frequency', 'freq', 'frequency', 'scaling_cur_freq')
-  ),
-  __tq_changes AS (SELECT * FROM __tq_values WHERE value IS DISTINCT FROM before)
+  )
 SELECT
-  v.id, v.track_id, v.ts,
-  lead(v.ts, 1, b.end_ts) OVER (PARTITION BY v.track_id ORDER BY v.ts, v.id) - v.ts AS dur,
-  v.value AS freq, v.cpu, u.ucpu, v.trace
-FROM __tq_changes v
-JOIN trace_bounds b ON b.trace = v.trace
-LEFT JOIN cpu u ON u.trace = v.trace AND u.cpu = v.cpu;
+  i.id, i.track_id, i.ts, i.dur, i.value AS freq, t.cpu, u.ucpu, t.trace
+FROM counter_leading_intervals(__tq_clock) i
+JOIN cpu_counter_track t ON t.id = i.track_id
+LEFT JOIN cpu u ON u.trace = t.trace AND u.cpu = t.cpu;

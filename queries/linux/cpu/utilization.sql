@@ -14,7 +14,7 @@
 CREATE MACRO cpu_utilization_per_period(period) AS TABLE
 WITH
   __tq_runs AS (
-    SELECT ts, ts + dur AS te, trace FROM sched WHERE dur > 0 AND utid IS NOT NULL
+    SELECT ts, ts_end AS te, trace FROM sched_at_work
   ),
   __tq_steps AS (
     SELECT
@@ -45,3 +45,29 @@ ORDER BY s.trace, s.ts;
 -- Columns: ts (ns), utilization, unnormalized_utilization; trace.
 CREATE VIEW cpu_utilization_per_second AS
 SELECT * FROM cpu_utilization_per_period(1000000000);
+
+-- Share of CPU time at work within an interval.
+--
+--   one CPU of two busy from 0 to 5, (0, 10)   gives   utilization 25, unnormalized 50
+--
+-- Arguments:
+--   from_ts: where the interval begins, ns.
+--   length_dur: its length, ns.
+-- Columns:
+--   awake_dur: time at work, of all CPUs together, ns.
+--   awake_utilization: that over the time of all CPUs of the trace, in percent.
+--   awake_unnormalized_utilization: that over the length, in percent.
+--   trace: name of the trace.
+CREATE MACRO cpu_utilization_in_interval(from_ts, length_dur) AS TABLE
+WITH
+  __tq_part AS (
+    SELECT
+      trace, sum(least(ts_end, from_ts + length_dur) - greatest(ts, from_ts))::BIGINT AS work
+    FROM sched_at_work WHERE ts < from_ts + length_dur AND ts_end > from_ts GROUP BY trace
+  )
+SELECT
+  coalesce(w.work, 0) AS awake_dur,
+  round(100.0 * coalesce(w.work, 0) / (length_dur * c.cpus), 2) AS awake_utilization,
+  round(100.0 * coalesce(w.work, 0) / length_dur, 2) AS awake_unnormalized_utilization, c.trace
+FROM (SELECT trace, count(DISTINCT cpu) AS cpus FROM sched GROUP BY trace) c
+LEFT JOIN __tq_part w ON w.trace = c.trace;
