@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from traceql.kernels import segments, spans
 from traceql.kernels import span_join as meetings
+from traceql.kernels.decorator import as_input, kernel
+from traceql.kernels.segments import NEVER
 
 Int64 = NDArray[np.int64]
 
@@ -72,28 +74,27 @@ def span_join(a: Side, b: Side, *, left: bool, right: bool) -> Joined:
 
 
 def _met(a: Side, b: Side) -> Joined:
-    sizes_a, sizes_b = np.diff(a.offsets), np.diff(b.offsets)
-    segment = np.concatenate([np.repeat(np.arange(len(n)), n) for n in (sizes_a, sizes_b)])
-    place = np.argsort(segment, kind="stable")
-    ts, dur = (np.concatenate(pair)[place] for pair in ((a.ts, b.ts), (a.dur, b.dur)))
-    rows = len(a.ts)
-    table = (place >= rows).astype(np.int64)
-    offsets = a.offsets + b.offsets
-    order = segments.order(offsets, ts, table, place)
-    if order is not None:
-        ts, dur, table, place = ts[order], dur[order], table[order], place[order]
-    found = meetings.intersect(offsets, ts, segments.ends_of(ts, np.maximum(dur, 0)), table, 2)
-    of_a, of_b = found.rows[:, 0], found.rows[:, 1]
-    length = segments.lengths_of(found.ts, found.end)
-    length[(dur[of_a] < 0) | (dur[of_b] < 0)] = -1
-    own = np.repeat(np.arange(len(found.counts)), found.counts)
-    return Joined(
-        found.counts,
-        found.ts,
-        length,
-        place[of_a] - a.offsets[own],
-        place[of_b] - rows - b.offsets[own],
-    )
+    sides = (*_sorted(a), *_sorted(b))
+    counts = np.zeros(len(a.offsets) - 1, np.int64)
+    # Spans that do not overlap within their table meet fewer times than there are spans.
+    out = np.empty((4, len(a.ts) + len(b.ts)), np.int64)
+    size = _meet(*sides, counts, out)
+    if size > out.shape[1]:
+        out = np.empty((4, size), np.int64)
+        _meet(*sides, counts, out)
+    return Joined(counts, *(out[column, :size] for column in range(4)))
+
+
+def _sorted(side: Side) -> tuple[Int64, Int64, Int64, Int64]:
+    """Give offsets, ts, dur in the order of ts, and the place of each in its segment."""
+    offsets = segments.checked_offsets(side.offsets, len(side.ts))
+    if len(side.ts) != len(side.dur):
+        raise ValueError(f"{len(side.ts)} starts and {len(side.dur)} lengths")
+    order = segments.order(offsets, side.ts)
+    row = np.arange(len(side.ts), dtype=np.int64) if order is None else order
+    place = row - np.repeat(offsets[:-1], np.diff(offsets))
+    ts, dur = (side.ts, side.dur) if order is None else (side.ts[order], side.dur[order])
+    return offsets, as_input(ts, np.int64), as_input(dur, np.int64), as_input(place, np.int64)
 
 
 def _left_over(a: Side, b: Side) -> Joined:
@@ -118,3 +119,64 @@ def _spans_left(
         offsets, ts, segments.ends_of(ts, np.maximum(dur, 0)),
         other_offsets, other_ts, segments.ends_of(other_ts, np.maximum(other_dur, 0)),
     )  # fmt: skip
+
+
+@kernel
+def _end(ts: int, dur: int) -> int:
+    """Give where a span ends; one of unknown length is an instant."""
+    if dur <= 0:
+        return ts
+    return NEVER if ts > 0 and dur > NEVER - ts else ts + dur
+
+
+@kernel
+def _drop_past(open_: Int64, size: int, ts: Int64, dur: Int64, at: int) -> int:
+    """Keep the open spans that meet one that starts at `at`."""
+    kept = 0
+    for k in range(size):
+        i = open_[k]
+        if ts[i] == at or _end(ts[i], dur[i]) > at:
+            open_[kept] = i
+            kept += 1
+    return kept
+
+
+@kernel
+def _meet(
+    a_offsets: Int64, a_ts: Int64, a_dur: Int64, a_place: Int64,
+    b_offsets: Int64, b_ts: Int64, b_dur: Int64, b_place: Int64, counts: Int64, out: Int64,
+) -> int:  # fmt: skip
+    """Sweep both tables by ts, each with a list of its open spans; beyond `out` only count."""
+    size, room = 0, out.shape[1]
+    a_open, b_open = np.empty(a_ts.shape[0], np.int64), np.empty(b_ts.shape[0], np.int64)
+    for s in range(a_offsets.shape[0] - 1):
+        first, a_size, b_size = size, 0, 0
+        i, j, a_stop, b_stop = a_offsets[s], b_offsets[s], a_offsets[s + 1], b_offsets[s + 1]
+        while i < a_stop or j < b_stop:
+            from_a = j == b_stop or (i < a_stop and a_ts[i] <= b_ts[j])
+            if from_a:
+                at = a_ts[i]
+                b_size = _drop_past(b_open, b_size, b_ts, b_dur, at)
+                others = b_size
+            else:
+                at = b_ts[j]
+                a_size = _drop_past(a_open, a_size, a_ts, a_dur, at)
+                others = a_size
+            for k in range(others - 1, -1, -1):
+                if size < room:
+                    left, right = (i, b_open[k]) if from_a else (a_open[k], j)
+                    until = min(_end(a_ts[left], a_dur[left]), _end(b_ts[right], b_dur[right]))
+                    is_unknown = a_dur[left] < 0 or b_dur[right] < 0 or until == NEVER
+                    out[0, size], out[1, size] = at, -1 if is_unknown else until - at
+                    out[2, size], out[3, size] = a_place[left], b_place[right]
+                size += 1
+            if from_a:
+                a_open[a_size] = i
+                a_size += 1
+                i += 1
+            else:
+                b_open[b_size] = j
+                b_size += 1
+                j += 1
+        counts[s] = size - first
+    return size
