@@ -78,7 +78,9 @@ def build(
                 for text, i in known.ids.items()
             ]
             files[f"dim_{dimension}"] = _write(folder, f"dim_{dimension}", listed)
-    return BuiltTrace(content, name, folder, SimpleNamespace(tables=files))
+    return BuiltTrace(
+        content, name, folder, SimpleNamespace(tables=files, schema_version=tables.SCHEMA_VERSION)
+    )
 
 
 def keep_result(

@@ -7,9 +7,13 @@ import threading
 import time
 import warnings
 
+import pyarrow.parquet as pq
 import pytest
+from small_traces import rows_of
+from store_builder import BuiltStore, build
 
 from traceql.errors import LimitReached, SqlError, StatementRefused, UnknownName
+from traceql.model import tables
 from traceql.query import library
 from traceql.query.session import Session
 
@@ -289,3 +293,27 @@ def test_prelude_knows_only_itself_and_generic_modules_no_vendor() -> None:
 def test_refusals_are_not_confused_with_names(one) -> None:
     with pytest.raises(StatementRefused):
         one.sql("SELECT * FROM 'slice.parquet'")
+
+
+def test_a_store_of_an_older_minor_version_is_read(tmp_path) -> None:
+    traces = [build(tmp_path, name, rows_of(k), k) for k, name in enumerate("ab")]
+    old = traces[1]
+    old.manifest.schema_version = tables.SCHEMA_VERSION.partition(".")[0] + ".-1"
+    for table, gone in (("slice", ["self_dur", "correlation_id", "extra_id"]), ("track", ["unit"])):
+        path = old.path / f"{table}.parquet"
+        pq.write_table(pq.read_table(path).drop_columns(gone), path)
+    store = BuiltStore(tmp_path)
+    query = "SELECT id, dur, self_dur, correlation_id, extra, trace FROM slice ORDER BY id"
+
+    with Session([traces[0]], store=store) as one, Session([old], store=store) as alone:
+        whole, lacking = one.sql(query).fetchall(), alone.sql(query).fetchall()
+        assert alone.sql("SELECT count(unit), count(*) FROM track").fetchall() == [(0, 8)]
+    assert [row[2:] for row in lacking] == [(None, None, None, "b")] * len(lacking)
+    assert [row[0] for row in lacking] == [row[0] for row in whole]
+    with Session(traces, store=store) as both:
+        rows = both.sql(query).fetchall()
+    assert rows == whole + [((1 << 32) + row[0], *row[1:]) for row in lacking]
+    with Session([old], store=store) as session:
+        for item in library.objects().values():
+            if item.kind == "view" and not item.is_private:
+                session.sql(f"SELECT * FROM {item.name} LIMIT 1").fetchall()

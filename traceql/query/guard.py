@@ -66,8 +66,8 @@ class Mentions:
     """SHOW TABLES and the like: every view must exist."""
     asks_args: bool = False
     """Whether the args of slices may be among the columns it reads."""
-    traces: frozenset[str] | None = None
-    """Names of the only traces it can read, where that is certain."""
+    needs: tuple[pruning.Need, ...] | None = None
+    """What each place reads, where it is certain that not every trace matters."""
     aliases: set[str] = field(default_factory=set)
     single_names: set[str] = field(default_factory=set)
 
@@ -93,12 +93,15 @@ def lock(connection: duckdb.DuckDBPyConnection, directories: Sequence[Path]) -> 
         connection.execute(f"SET {setting}")
 
 
-def examine(connection: duckdb.DuckDBPyConnection, text: str) -> Mentions:
+def examine(
+    connection: duckdb.DuckDBPyConnection, text: str, parameters: pruning.Parameters = None
+) -> Mentions:
     """Judge a statement by its kind, and list what it mentions.
 
     Args:
         connection: used as a parser only.
         text: one statement.
+        parameters: values of its parameters, as far as they are known.
 
     Raises:
         StatementRefused: not a query, or a part of it would read or write elsewhere.
@@ -119,7 +122,7 @@ def examine(connection: duckdb.DuckDBPyConnection, text: str) -> Mentions:
         prefix = _EXPLAIN.match(text)
         shift = prefix.end() if prefix else 0
     tree = _tree(connection, text[shift:])
-    found = Mentions(traces=pruning.wanted_traces(tree))
+    found = Mentions(needs=pruning.needs(tree, parameters))
     for statement in tree:
         _collect(statement["node"], found, len(text[:shift].encode()))
     # A bare name that is a table's is the whole row of it.

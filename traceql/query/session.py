@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -66,7 +67,7 @@ class Session:
         with self._lock:
             parser = next(iter(self._engines.values()), None) or self._new_engine()
             try:
-                mentions = guard.examine(parser.connection, text)
+                mentions = guard.examine(parser.connection, text, parameters)
             except duckdb.Error as error:
                 raise self._translated(error, text, parser) from error
             engine = self._engine(parser, mentions)
@@ -144,8 +145,8 @@ class Session:
         A query that reads few traces of many gets one that knows only their files.
         """
         lean = not mentions.asks_args
-        only = mentions.traces
-        if only is not None and len(self.traces) > 1:
+        only = self._wanted(mentions)
+        if only is not None:
             last = self._pruned
             if last is None or (last.only, last.lean) != (only, lean):
                 # Not closed: an answer may still read from it; the last reference closes it.
@@ -162,6 +163,17 @@ class Session:
             self._engines[lean] = self._new_engine()
             self._engines[lean].lean = lean
         return self._engines[lean]
+
+    def _wanted(self, mentions: guard.Mentions) -> frozenset[str] | None:
+        """Give the names of the traces that a query can read; None: all of them."""
+        if mentions.needs is None or len(self.traces) == 1:
+            return None
+        names = frozenset(
+            trace.name
+            for trace in self.traces
+            if any(need.takes(trace.name, partial(_bounds, trace)) for need in mentions.needs)
+        )
+        return names if len(names) < len(self.traces) else None
 
     def _translated(self, error: Exception, text: str, engine: _Engine) -> TraceQLError:
         return translate.translated(
@@ -331,11 +343,20 @@ class _Engine:
         if tables.table(table).derived_by is not None:
             return derived.create(table, self._store, self._traces)
         files = [
-            views.File(trace.path.resolve() / f"{table}.parquet", number)
+            self._file(trace, table, number)
             for number, trace in enumerate(self._traces)
             if (self.only is None or trace.name in self.only) and table in trace.manifest.tables
         ]
         return views.create(table, files, names)
+
+    def _file(self, trace: Trace, table: str, number: int) -> views.File:
+        """Give a file; of another minor version, with the columns that it lacks."""
+        path = trace.path.resolve() / f"{table}.parquet"
+        if trace.manifest.schema_version == tables.SCHEMA_VERSION:
+            return views.File(path, number)
+        source = f"parquet_schema({views.quoted(str(path))})"
+        has = self._column(f"SELECT name FROM {source}")  # noqa: S608
+        return views.File(path, number, views.columns(table) - frozenset(has))
 
     def _directories(self) -> list[Path]:
         if self._store is not None:

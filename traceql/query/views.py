@@ -34,6 +34,8 @@ class File:
 
     path: Path
     trace_no: int | None
+    lacks: frozenset[str] = frozenset()
+    """Columns that it was written without, by an older version: they read as null."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ def create(name: str, files: Sequence[File], traces: Sequence[str]) -> str:
         traces: the names of the traces in scope; the place in the list is the trace_no.
     """
     return f"CREATE VIEW {STORED}.{name} AS {_select(tables.table(name), files, traces)}"
+
+
+def columns(name: str) -> frozenset[str]:
+    """Give the names of the stored columns of a table."""
+    return frozenset(field.name for field in _fields(tables.table(name)))
 
 
 def create_trace(
@@ -105,22 +112,27 @@ def _select(table: tables.Table, files: Sequence[File], traces: Sequence[str]) -
     fields = _fields(table)
     if not files:
         return _empty(fields, several=len(traces) > 1)
+    unknown = frozenset.intersection(*(file.lacks for file in files))
     if len(traces) == 1:
-        columns = ", ".join(f'r."{f.name}"' for f in fields)
+        columns = ", ".join(_value(f, unknown) for f in fields)
         source = f"read_parquet({quoted(str(files[0].path))})"
         return (
             f"SELECT {columns}, 0::BIGINT AS trace_no, {quoted(traces[0])} AS trace FROM {source} r"  # noqa: S608
         )
     numbered = ", ".join(
-        f'{_number(files)} * {SCALE} + r."{f.name}" AS "{f.name}"' if f.is_id else f'r."{f.name}"'
+        f'{_number(files)} * {SCALE} + r."{f.name}" AS "{f.name}"'
+        if f.is_id and f.name not in unknown
+        else _value(f, unknown, several=True)
         for f in fields
     )
-    paths = ", ".join(quoted(str(f.path)) for f in files)
+    paths = "[" + ", ".join(quoted(str(f.path)) for f in files) + "]"
+    if any(file.lacks for file in files):
+        paths += ", union_by_name = true"
     # any_value over GROUP BY tells the optimizer that the join adds no row, so that it drops
     # the join where a query does not ask for the name.
     return (
         f"SELECT {numbered}, {_number(files)} AS trace_no, t.trace AS trace "  # noqa: S608
-        f"FROM read_parquet([{paths}]) r LEFT JOIN (SELECT trace_no, any_value(trace) AS trace "
+        f"FROM read_parquet({paths}) r LEFT JOIN (SELECT trace_no, any_value(trace) AS trace "
         f"FROM {STORED}.trace GROUP BY trace_no) t ON t.trace_no = {_number(files)}"
     )
 
@@ -133,8 +145,14 @@ def _number(files: Sequence[File]) -> str:
     return f"([{numbers}]::BIGINT[])[{index} + 1]"
 
 
+def _value(field: _Field, unknown: frozenset[str], *, several: bool = False) -> str:
+    """Give a column as it is stored, or null where it is not."""
+    if field.name not in unknown:
+        return f'r."{field.name}"'
+    return f'NULL::{"BIGINT" if several and field.is_id else field.type} AS "{field.name}"'
+
+
 def _empty(fields: Sequence[_Field], *, several: bool) -> str:
-    columns = ", ".join(
-        f'NULL::{"BIGINT" if several and f.is_id else f.type} AS "{f.name}"' for f in fields
-    )
+    every = frozenset(field.name for field in fields)
+    columns = ", ".join(_value(field, every, several=several) for field in fields)
     return f"SELECT {columns}, NULL::BIGINT AS trace_no, NULL::VARCHAR AS trace WHERE false"
