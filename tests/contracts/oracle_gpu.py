@@ -26,11 +26,11 @@ def gpu(value: Facts, facts: Facts, sql: Sql) -> list[Check]:
     for kind, want in value["kinds"].items():
         checks += _gpu_kind(kind, want, [row for row in rows if row["kind"] == kind])
     for device, want in value.get("by_device", {}).items():
-        checks += _gpu_device(device, want, [r for r in rows if str(r["device"]) == device])
+        checks += by_device(device, want, [r for r in rows if str(r["device"]) == device])
     for key, want in value.get("by_stream", {}).items():
         device, _, stream = key.partition("/")
         of_it = [r for r in rows if (str(r["device"]), str(r["stream"])) == (device, stream)]
-        checks += _gpu_stream(key, want, of_it)
+        checks += by_stream(key, want, of_it)
     return checks
 
 
@@ -80,7 +80,7 @@ def _is_comm(row: Mapping[str, Any]) -> bool:
     return row["kind"] == "kernel" and any(x in row["name"].lower() for x in ("nccl", "rccl"))
 
 
-def _gpu_device(device: str, want: Facts, rows: list[dict[str, Any]]) -> Iterator[Check]:
+def by_device(device: str, want: Facts, rows: list[dict[str, Any]]) -> Iterator[Check]:
     kernels = [r for r in rows if r["kind"] == "kernel"]
     kernel, comm = _length(_union(kernels)), _length(_union(filter(_is_comm, kernels)))
     compute = _length(_union(r for r in kernels if not _is_comm(r)))
@@ -109,7 +109,7 @@ def _gpu_device(device: str, want: Facts, rows: list[dict[str, Any]]) -> Iterato
         yield Check(f"gpu.by_device[{device}].{key}", expected, found[key])
 
 
-def _gpu_stream(key: str, want: Facts, rows: list[dict[str, Any]]) -> Iterator[Check]:
+def by_stream(key: str, want: Facts, rows: list[dict[str, Any]]) -> Iterator[Check]:
     kernels = [r for r in rows if r["kind"] == "kernel"]
     found = {
         "ops": len(rows),

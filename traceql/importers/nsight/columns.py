@@ -1,0 +1,169 @@
+"""Columns of batches: their distinct values and combinations, without a loop over rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Int64 = NDArray[np.int64]
+    Bool = NDArray[np.bool_]
+
+_MOST_CODES = 1 << 40
+
+
+class Distinct(NamedTuple):
+    """The distinct rows of some columns."""
+
+    codes: Int64
+    """Int64 [n], which of the keys each row is."""
+    keys: list[tuple[Any, ...]]
+    """By first appearance; None is a value."""
+
+
+def coded(column: pa.Array) -> tuple[Int64 | None, pa.Array]:
+    """Give the code of each row and the values of the codes; a null is a value.
+
+    Returns:
+        int64 [n], or None where all rows have the same value; the values.
+    """
+    if len(column) == 0:
+        return None, column
+    if isinstance(column, pa.DictionaryArray):
+        codes, indices = coded(column.indices)
+        return codes, column.dictionary.take(indices)  # of equal texts each counts apart
+    if column.null_count == len(column):
+        return None, column.slice(0, 1)
+    if not column.null_count and pa.types.is_integer(column.type):
+        bounds = pc.min_max(column)
+        if bounds["min"] == bounds["max"]:
+            return None, column.slice(0, 1)
+    encoded = column.dictionary_encode(null_encoding="encode")
+    if len(encoded.dictionary) == 1:
+        return None, encoded.dictionary
+    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary
+
+
+def distinct(columns: Sequence[pa.Array], rows: int) -> Distinct:
+    """Find the distinct combinations of the values of columns.
+
+    Args:
+        columns: each of `rows` values.
+        rows: how many.
+    """
+    if rows == 0:
+        return Distinct(np.zeros(0, np.int64), [])
+    whole = np.zeros(rows, np.int64)
+    keys: list[tuple[Any, ...]] = [()]
+    size = 1
+    for column in columns:
+        codes, values = coded(column)
+        texts = values.to_pylist()
+        if codes is None:
+            keys = [(*key, texts[0]) for key in keys]
+            continue
+        whole = whole * len(texts) + codes
+        size *= len(texts)
+        if size <= _MOST_CODES:
+            whole, used = _compact(whole)
+            keys = [(*keys[at // len(texts)], texts[at % len(texts)]) for at in used]
+            size = len(keys)
+    return Distinct(whole, keys)
+
+
+def _compact(codes: Int64) -> tuple[Int64, list[int]]:
+    encoded = pa.array(codes).dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+
+
+def mapped(columns: Sequence[pa.Array], rows: int, number: Callable[..., int]) -> Int64:
+    """Give `number(*values)` for each row, called once for each distinct combination.
+
+    Returns:
+        int64 [rows].
+    """
+    found = distinct(columns, rows)
+    return np.array([number(*key) for key in found.keys], np.int64)[found.codes]
+
+
+def filled(column: pa.Array, missing: int = 0) -> Int64:
+    """Give an integer column as numpy, `missing` where it is null."""
+    if column.null_count:
+        column = column.fill_null(missing)
+    values: Int64 = column.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    return values
+
+
+def valid(column: pa.Array) -> Bool:
+    """Tell which rows have a value."""
+    if not column.null_count:
+        return np.ones(len(column), np.bool_)
+    return np.asarray(column.is_valid().to_numpy(zero_copy_only=False))
+
+
+def where(values: Int64, has: Bool, kind: pa.DataType | None = None) -> pa.Array:
+    """Make an Arrow array of the values that are there."""
+    kind = kind or pa.int64()
+    if has.all():
+        return pa.array(values.astype(kind.to_pandas_dtype(), copy=False))
+    return pa.array(values.astype(kind.to_pandas_dtype(), copy=False), mask=~has)
+
+
+def picked(texts: pa.Array, codes: Int64, *, missing: int = -1) -> pa.Array:
+    """Give texts by their number as a dictionary column, null where the number is `missing`.
+
+    The same `texts` in every batch lets a reader know them by their place.
+    """
+    none = codes == missing
+    indices = pa.array(codes.astype(np.int32), mask=none if none.any() else None)
+    return pa.DictionaryArray.from_arrays(indices, texts)
+
+
+def filtered(columns: Mapping[str, pa.Array], which: Bool) -> dict[str, pa.Array]:
+    """Give the rows of a mask."""
+    mask = pa.array(which)
+    return {name: column.filter(mask) for name, column in columns.items()}
+
+
+class Leaves(NamedTuple):
+    """The leaf frame of each call chain."""
+
+    chains: Int64
+    """Int64 [n], ascending."""
+    frames: Int64
+    """Int64 [n]."""
+
+    def of(self, chains: Int64) -> Int64:
+        """Give the frames of chains; -1 where there is none."""
+        if not len(self.chains):
+            return np.full(len(chains), -1, np.int64)
+        place = np.minimum(np.searchsorted(self.chains, chains), len(self.chains) - 1)
+        return np.where(self.chains[place] == chains, self.frames[place], -1)
+
+
+class Growing:
+    """Texts by number; the Arrow array of them stays the same object until one is added."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._array = pa.array([], pa.string())
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def number(self, text: str) -> int:
+        """Give the number of a text, a new one if it is new."""
+        return self._numbers.setdefault(text, len(self._numbers))
+
+    @property
+    def array(self) -> pa.Array:
+        """All texts."""
+        if len(self._array) != len(self._numbers):
+            self._array = pa.array(list(self._numbers), pa.string())
+        return self._array

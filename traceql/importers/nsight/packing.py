@@ -1,0 +1,165 @@
+"""Rows of `span` with their args as templates: what repeats is text, what differs is lifted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from traceql.importers.nsight.columns import Growing, coded, distinct, picked
+from traceql.model import tables
+
+HOLES = len(tables.table("slice").lifted_args)
+_MOST_VALUES = 64
+"""An integer column with more values than that in a batch is lifted, as long as holes are left."""
+_MOST_TEXTS = 4096
+"""A column with more values than that in a batch is joined to the texts row by row."""
+_SPAN = tables.table("span").arrow_schema
+_PLAIN_TEXT = r'["\\\x00-\x1f\x7f]'
+
+
+class Packed:
+    """Args of a batch: texts with holes, and what fills the holes."""
+
+    def __init__(self, args: pa.Array, lifted: Mapping[int, pa.Array]) -> None:
+        self.args = args
+        self.lifted = lifted
+
+
+class Args:
+    """Writes the args of the rows of one table: an object of the columns that have a value."""
+
+    def __init__(self) -> None:
+        self._texts = Growing()
+        self._holes: dict[str, int] = {}
+        """Columns that are lifted, from the first batch on in which they had many values."""
+
+    def pack(self, columns: Mapping[str, pa.Array], rows: int) -> Packed:
+        """Write the args of a batch.
+
+        Args:
+            columns: key to values: integers, floats, texts (also dictionary-encoded), in the
+                order in which they stand in the object.
+            rows: how many.
+        """
+        there = {key: c for key, c in columns.items() if c.null_count < len(c)}
+        if not there or not rows:
+            return Packed(pa.nulls(rows, pa.string()), {})
+        lifted, long, short = self._sorted_out(there)
+        flags = [pc.is_valid(column) for column in lifted.values()]
+        found = distinct([*short.values(), *flags], rows)
+        keys = [*short, *lifted]
+        texts = [self._text(keys, len(short), key, is_open=bool(long)) for key in found.keys]
+        numbers = np.array(
+            [-1 if text == "{}" else self._texts.number(text) for text in texts], np.int64
+        )
+        args = picked(self._texts.array, numbers[found.codes])
+        if long:
+            args = _joined(args, long)
+        return Packed(args, {self._holes[key]: column for key, column in lifted.items()})
+
+    def _sorted_out(self, columns: Mapping[str, pa.Array]) -> tuple[dict[str, pa.Array], ...]:
+        """Tell apart columns to be lifted, those with many texts, and the others."""
+        lifted: dict[str, pa.Array] = {}
+        long: dict[str, pa.Array] = {}
+        short: dict[str, pa.Array] = {}
+        for key, column in columns.items():
+            if key in self._holes:
+                lifted[key] = column
+                continue
+            codes, values = coded(column)
+            many = codes is not None and len(values)
+            is_number = column.type == pa.int64()
+            if many and len(values) > _MOST_VALUES and is_number and len(self._holes) < HOLES:
+                self._holes[key] = len(self._holes)
+                lifted[key] = column
+            elif many and len(values) > _MOST_TEXTS:
+                long[key] = column
+            elif codes is None:
+                short[key] = column
+            else:
+                indices = pa.array(codes.astype(np.int32))
+                short[key] = pa.DictionaryArray.from_arrays(indices, values)
+        return lifted, long, short
+
+    def _text(self, keys: Sequence[str], short: int, key: Sequence[Any], *, is_open: bool) -> str:
+        """Write the text of one combination; an open one lacks its closing bracket."""
+        parts = [
+            f"{json.dumps(name)}:{literal(value)}"
+            for name, value in zip(keys[:short], key, strict=False)
+            if value is not None
+        ]
+        parts += [
+            f"{json.dumps(name)}:\x01{chr(ord('A') + self._holes[name])}"
+            for name, has in zip(keys[short:], key[short:], strict=True)
+            if has
+        ]
+        return "{" + ",".join(parts) + ("" if is_open else "}")
+
+
+def literal(value: Any) -> str:
+    """Write a value as JSON; what JSON has no number for becomes a text."""
+    if isinstance(value, float) and not np.isfinite(value):
+        value = str(value)
+    if isinstance(value, bytes):
+        value = value.hex()
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _joined(args: pa.Array, long: Mapping[str, pa.Array]) -> pa.Array:
+    """Append columns with many texts to open objects, and close them."""
+    texts = args.cast(pa.string())
+    for key, column in long.items():
+        value = pc.binary_join_element_wise(f"{json.dumps(key)}:", _quoted(column), "")
+        comma = pc.if_else(pc.equal(texts, "{"), "", ",")
+        more = pc.binary_join_element_wise(texts, comma, value, "")
+        texts = pc.if_else(column.is_valid(), more, texts)
+    texts = pc.binary_join_element_wise(texts, "}", "")
+    return pc.if_else(pc.equal(texts, "{}"), pa.scalar(None, pa.string()), texts)
+
+
+def _quoted(column: pa.Array) -> pa.Array:
+    """Write values as JSON."""
+    if isinstance(column, pa.DictionaryArray):
+        column = column.dictionary_decode()
+    if pa.types.is_integer(column.type):
+        return column.cast(pa.string())
+    if not pa.types.is_string(column.type):
+        # Floats and bytes of which each row has its own: rare, and written one by one.
+        return pa.array([None if v is None else literal(v) for v in column.to_pylist()])
+    odd = pc.fill_null(pc.match_substring_regex(column, _PLAIN_TEXT), fill_value=False)
+    quoted = pc.binary_join_element_wise('"', column, '"', "")
+    if pc.any(odd).as_py():
+        escaped = pa.array([literal(text) for text in column.filter(odd).to_pylist()], pa.string())
+        quoted = pc.replace_with_mask(quoted, odd, escaped)
+    return quoted
+
+
+def span_rows(columns: Mapping[str, pa.Array | np.ndarray], packed: Packed) -> pa.RecordBatch:
+    """Make rows of staging `span` or `edge` with lifted args.
+
+    Args:
+        columns: of the table, args left out; those that are not there are null.
+        packed: the args.
+    """
+    schema = tables.table("edge").arrow_schema if "is_end" in columns else _SPAN
+    rows = len(columns["ts"])
+    arrays, fields = [], []
+    for field in schema:
+        column = packed.args if field.name == "args" else columns.get(field.name)
+        if column is None:
+            column = pa.nulls(rows, field.type)
+        elif isinstance(column, np.ndarray):
+            column = pa.array(column, field.type)
+        elif not pa.types.is_dictionary(column.type) and column.type != field.type:
+            column = column.cast(field.type)
+        arrays.append(column)
+        fields.append(pa.field(field.name, column.type))
+    for number in sorted(packed.lifted):
+        arrays.append(packed.lifted[number])
+        fields.append(pa.field(tables.lifted_column(number), pa.int64()))
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, metadata=tables.TEMPLATES))
