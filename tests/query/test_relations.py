@@ -97,13 +97,39 @@ def test_an_option_is_checked(nowhere) -> None:
         nowhere.sql(text).fetchall()
 
 
-def test_the_memory_limit_is_named(store) -> None:
-    text = (
-        "WITH t AS (SELECT i AS ts, 1 AS dur FROM range(3000000) r(i)) "
-        "SELECT count(*) FROM interval_union(t, 0)"
-    )
+ONE_KEY = (
+    "WITH t AS (SELECT i AS id, i * 10 AS ts, 5 + i % 7 AS dur FROM range({rows}) r(i)) "
+    "SELECT count(*) FROM {call}"
+)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "interval_union(t, 0)",
+        "interval_depth(t, 0)",
+        "intervals_overlap_count(t, ts, dur)",
+        "interval_intersect(t, t, 0)",
+        "span_join(t, 0, t, 0)",
+    ],
+)
+def test_the_memory_limit_is_named(store, call: str) -> None:
     with (
         Session([], store=store, memory_limit_bytes=100_000_000) as session,
+        pytest.raises(LimitReached, match="--memory-limit"),
+    ):
+        session.sql(ONE_KEY.format(rows=3_000_000, call=call)).fetchall()
+
+
+@pytest.mark.fuzz
+def test_one_large_key_works_or_says_so(store) -> None:
+    """20 M rows; 100 M took 28 s and 10 GB."""
+    text = ONE_KEY.format(rows=20_000_000, call="interval_union(t, 0)")
+    with Session([], store=store, memory_limit_bytes=4_000_000_000) as session:
+        # Of seven lengths only 10 and 11 reach the next interval.
+        assert session.sql(text).fetchall() == [(20_000_000 - 2 * (20_000_000 // 7),)]
+    with (
+        Session([], store=store, memory_limit_bytes=400_000_000) as session,
         pytest.raises(LimitReached, match="--memory-limit"),
     ):
         session.sql(text).fetchall()

@@ -293,6 +293,26 @@ def test_intervals_made_of_instants(connections, starts: list[int], ends: list[i
     assert found == sorted(((s, e - s) for s, e in pairs if e is not None), key=repr)
 
 
+@settings(max_examples=60, deadline=None)
+@given(rows=tables(8), points=st.lists(st.tuples(keys, st.integers(0, 18)), max_size=5))
+def test_what_holds_an_instant(connections, rows: Rows, points: list[tuple[int, int]]) -> None:
+    asked = [(number, k, ts) for number, (k, ts) in enumerate(points)]
+
+    found = plain_library.answers(
+        connections, "FROM interval_containing(p, t, k)", t=(COLUMNS, rows), p=("id k ts", asked)
+    )
+
+    expected = []
+    for number, k, at in asked:
+        here = [
+            (ts, -end_of(ts, dur), id_)
+            for id_, key, ts, dur in rows
+            if key == k and ts <= at < end_of(ts, dur)
+        ]
+        expected.append((number, at, max(here)[2] if here else None, k))
+    assert found == sorted(expected, key=repr)
+
+
 @pytest.fixture(scope="module")
 def thousands() -> Rows:
     """3,000 keys and NULL: more than one vector of the engine."""
