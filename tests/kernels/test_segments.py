@@ -51,3 +51,18 @@ def test_open_and_endless_have_no_end():
 def test_offsets_that_do_not_cover_are_refused(offsets):
     with pytest.raises(ValueError):
         segments.checked_offsets(offsets, 2)
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(-5, 5), st.integers(-6, 6)), max_size=6)))
+def test_places_are_looked_up_within_the_segment(given_rows):
+    rows = [list(dict(sorted(segment)).items()) for segment in given_rows]
+    offsets = np.cumsum([0, *map(len, rows)])
+    flat = [row for segment in rows for row in segment]
+
+    found = segments.places(offsets, [k for k, _ in flat], [w for _, w in flat]).tolist()
+
+    expected = []
+    for first, segment in zip(offsets.tolist(), rows, strict=False):
+        keys = [key for key, _ in segment]
+        expected += [first + keys.index(w) if w in keys else -1 for _, w in segment]
+    assert found == expected

@@ -56,6 +56,28 @@ def checked_offsets(offsets: ArrayLike, rows: int) -> Int64:
     return bounds
 
 
+def places(offsets: ArrayLike, key: ArrayLike, wanted: ArrayLike) -> Int64:
+    """Find for each row the place of the row of its segment that has the key it wants.
+
+    Args:
+        offsets: int64 [s + 1].
+        key: int64 [n], ascending within a segment, no two equal.
+        wanted: int64 [n].
+
+    Returns:
+        int64 [n], -1 where the segment has no such key.
+
+    Raises:
+        ValueError: lengths differ, or offsets do not cover the rows.
+    """
+    keys, asked = as_input(key, np.int64), as_input(wanted, np.int64)
+    if len(keys) != len(asked):
+        raise ValueError("columns differ in length")
+    out = np.empty(len(keys), np.int64)
+    _places(checked_offsets(offsets, len(keys)), keys, asked, out)
+    return out
+
+
 def ends_of(ts: ArrayLike, dur: ArrayLike) -> Int64:
     """Give ts + dur; NEVER where dur is negative (open), or where the end exceeds int64."""
     starts, lengths = as_input(ts, np.int64), as_input(dur, np.int64)
@@ -149,3 +171,18 @@ def _order(
             runs[kept] = end
             size = kept
             order[begin:end] = spare[begin:end]
+
+
+@kernel
+def _places(offsets: Int64, key: Int64, wanted: Int64, out: Int64) -> None:
+    for s in range(offsets.shape[0] - 1):
+        for i in range(offsets[s], offsets[s + 1]):
+            low, high = offsets[s], offsets[s + 1]
+            while low < high:
+                middle = (low + high) // 2
+                if key[middle] < wanted[i]:
+                    low = middle + 1
+                else:
+                    high = middle
+            is_found = low < offsets[s + 1] and key[low] == wanted[i]
+            out[i] = low if is_found else -1

@@ -38,20 +38,16 @@ def _forest(offsets: Int64, ids: Int64, parents: Int64) -> tuple[Int64, Int64, I
     """
     import numpy as np
 
-    own = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    row = np.lexsort((ids, own))
-    names, own = ids[row], own[row]
-    if ((names[1:] == names[:-1]) & (own[1:] == own[:-1])).any():
+    from traceql.kernels import segments
+
+    order = segments.order(offsets, ids)
+    row = np.arange(len(ids)) if order is None else order
+    names = ids[row]
+    is_first = np.zeros(len(ids) + 1, np.bool_)
+    is_first[offsets] = True
+    if ((names[1:] == names[:-1]) & ~is_first[1:-1]).any():
         raise ValueError("two nodes of a tree have the same id")
-    if not len(names):
-        return names, names, row
-    # One search for all lists: a node is known by its list and the rank of its id among all ids.
-    distinct, rank = np.unique(names, return_inverse=True)
-    wanted = np.minimum(np.searchsorted(distinct, parents[row]), len(distinct) - 1)
-    code, code_wanted = own * len(distinct) + rank, own * len(distinct) + wanted
-    place = np.minimum(np.searchsorted(code, code_wanted), len(code) - 1)
-    found = (distinct[wanted] == parents[row]) & (code[place] == code_wanted)
-    return names, np.where(found, place, -1), row
+    return names, segments.places(offsets, names, parents[row]), row
 
 
 @sql_kernel(_TREE, gives="STRUCT(id BIGINT, path_hash BIGINT, parent_path_hash BIGINT)[]")
