@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from traceql.errors import QueryError
+from traceql.errors import LimitReached, QueryError, SqlError, UnknownName
 from traceql.query import guard, library
 from traceql.query.perfetto import operators
-from traceql.query.perfetto.answer import StoredAnswer
+from traceql.query.perfetto.answer import PlainAnswer, StoredAnswer
 from traceql.query.perfetto.args import ArgTypes
+from traceql.query.perfetto.leaves import Leaves
+from traceql.query.perfetto.makers import Makers
+from traceql.query.perfetto.objects import Objects
+from traceql.query.perfetto.plain import NotPlain, Plain, Rows
 from traceql.query.perfetto.rewrite import Fixes, Surroundings, rewritten
-from traceql.query.perfetto.shapes import cast_of, counts_up, engine_type, learn, scalar
-from traceql.query.perfetto.written import labels, sqlite_text
+from traceql.query.perfetto.shapes import cast_of, learn
+from traceql.query.perfetto.written import labels, own_text, sqlite_text
 from traceql.query.session import _Engine
 
 if TYPE_CHECKING:
+    import duckdb
+
     from traceql.query.answer import Parameters
     from traceql.query.perfetto.complaints import Complaints
     from traceql.query.perfetto.statements import Argument, Statement
@@ -40,18 +45,12 @@ _BY_ID = (
 )  # fmt: skip
 
 
-@dataclass
-class _Own:
-    """A temp object of the session."""
-
-    kind: str
-    hidden: str
-    order: tuple[str, ...] = ()
-    untyped: tuple[str, ...] = ()
-
-
 class DialectEngine(_Engine):
-    """One connection with the settings of SQLite's arithmetic, and the objects made on it."""
+    """One connection with the settings of SQLite's arithmetic, and SQLite beside it.
+
+    What asks nothing of a trace runs in SQLite; what does, here, and in SQLite over copies of the
+    tables if it asks for values that one type does not hold.
+    """
 
     def __init__(
         self,
@@ -65,24 +64,28 @@ class DialectEngine(_Engine):
         for statement in operators.STATEMENTS:
             self.connection.execute(statement).fetchall()
         self._memory, self._timeout_s = memory_limit_bytes, timeout_s
-        self._own: dict[str, _Own] = {}
-        self._functions: dict[str, bool] = {}
+        self.plain = Plain(timeout_s)
+        self.objects = Objects(self.connection, self.plain)
+        self.functions: dict[str, bool] = {}
+        self._makers = Makers(self)
         self._args = ArgTypes(self)
-        self._sequences = 0
         self._last: weakref.ref[StoredAnswer] | None = None
         present = library.objects()
-        self._orders = {name: ("id",) for name in _BY_ID if name in present}
+        self.orders: dict[str, tuple[str, ...]] = {
+            name: ("id",) for name in _BY_ID if name in present
+        }
 
     def close(self) -> None:
         """Let go of memory and files."""
         self._parser.close()
+        self.plain.close()
         self.connection.close()
 
     def known_names(self, kind: str) -> list[str]:
         """Give the names that a query may use, those of the session's own objects first."""
-        own = list(self._own) if kind == "table" else []
+        own = list(self.objects) if kind == "table" else []
         if kind == "function":
-            own = list(self._functions)
+            own = list(self.functions)
         return own + self.names(kind)
 
     def settle(self) -> None:
@@ -108,10 +111,28 @@ class DialectEngine(_Engine):
         explains = body[0].is_word("explain")
         if explains:
             body = body[3:] if len(body) > 3 and body[1].is_word("query") else body[1:]
-        sql = self.checked(body, complaints, parameters)
-        if not wanted:
-            return None
-        finished = self._finished(sql, parameters)
+        else:
+            found = self.asked(body, complaints, parameters)
+            if found is not None:
+                return PlainAnswer(found, self.plain.text_of)
+        try:
+            sql = self.checked(body, complaints, parameters)
+            if not wanted:
+                return None
+            return self._answered(sql, body, complaints, parameters, explains=explains)
+        except (SqlError, UnknownName) as error:
+            return self.otherwise(body, complaints, parameters, error)
+
+    def _answered(
+        self,
+        sql: str,
+        body: Sequence[Token],
+        complaints: Complaints,
+        parameters: Parameters,
+        *,
+        explains: bool,
+    ) -> StoredAnswer:
+        finished = self.finished(sql, parameters)
         answer = StoredAnswer(
             self.connection, f"EXPLAIN {finished}" if explains else finished, parameters,
             translate=lambda error: complaints.engine_error(
@@ -119,26 +140,52 @@ class DialectEngine(_Engine):
             ),
             timeout_s=self._timeout_s,
         )  # fmt: skip
+        answer.instead = lambda error: self.otherwise(body, complaints, parameters, error)
         self._last = weakref.ref(answer)
         return answer
 
+    def asked(
+        self, body: Sequence[Token], complaints: Complaints, parameters: Parameters = None
+    ) -> Rows | None:
+        """Give the rows of a query that SQLite can run alone, None if it cannot.
+
+        Raises:
+            LimitReached: the time limit.
+        """
+        if not self.objects.come(self.objects.mentioned(body)):
+            return None
+        try:
+            return self.plain.ask(own_text(body, complaints.text), parameters)
+        except NotPlain:
+            if self.plain.timed_out:
+                raise LimitReached(
+                    "time", f"{self._timeout_s:g} s", "Ask for less, or raise --timeout."
+                ) from None
+            return None
+
+    def otherwise(
+        self,
+        body: Sequence[Token],
+        complaints: Complaints,
+        parameters: Parameters,
+        error: QueryError,
+    ) -> PlainAnswer:
+        """Ask SQLite, over copies of the tables, what the engine's types do not allow.
+
+        Raises:
+            SqlError: `error`, where SQLite cannot either.
+        """
+        text = own_text(body, complaints.text)
+        leaves = Leaves(self, body)
+        try:
+            found = leaves.over(lambda: self.plain.ask(text, parameters))
+        except NotPlain:
+            raise error from None
+        return PlainAnswer(found, self.plain.text_of)
+
     def execute(self, statement: Statement, complaints: Complaints) -> None:
-        """Run a statement that makes, fills or drops a temp object."""
-        match statement.form:
-            case "table" | "view":
-                self._relation(statement, complaints)
-            case "empty table":
-                self._empty_table(statement, complaints)
-            case "insert":
-                self._insert(statement, complaints)
-            case "span join":
-                self._span_join(statement, complaints)
-            case "function":
-                self._function(statement, complaints)
-            case "drop":
-                self._drop(statement, complaints)
-            case _:
-                pass
+        """Run a statement that makes, fills, changes or drops a temp object."""
+        self._makers.run(statement, complaints)
 
     def checked(
         self,
@@ -167,7 +214,7 @@ class DialectEngine(_Engine):
             except duckdb.Error as error:
                 if learn(error, complaints, fixes):
                     continue
-                raise self._explained(error, sql, complaints) from error
+                raise self.explained(error, sql, complaints) from error
             return sql
         raise complaints.error("this is not understood")
 
@@ -182,10 +229,11 @@ class DialectEngine(_Engine):
         import duckdb
         import sqlglot
 
+        self._makers.bring(body, complaints)
         names = {a.name.lower() for a in arguments or ()}
-        text = sqlite_text(body, self._functions, names)
+        text = sqlite_text(body, self.functions, names)
         heads = labels(body, complaints.text)
-        lean = "_lean_slice" in library.objects() and "slice" not in self._own
+        lean = "_lean_slice" in library.objects() and "slice" not in self.objects
         for is_lean in (True, False) if lean else (False,):
             try:
                 sql = rewritten(text, self._around(lean=is_lean), fixes, heads)
@@ -201,22 +249,23 @@ class DialectEngine(_Engine):
             except QueryError as error:
                 raise complaints.moved(error) from error
             except duckdb.Error as error:
-                raise self._explained(error, sql, complaints) from error
+                raise self.explained(error, sql, complaints) from error
             break
         return sql
 
     def _around(self, *, lean: bool) -> Surroundings:
-        own_orders = {n: o.order for n, o in self._own.items() if o.order}
-        hidden = {n: o.hidden for n, o in self._own.items() if o.hidden.lower() != n}
+        own = dict(self.objects.items())
+        hidden = {n: o.hidden for n, o in own.items() if o.hidden.lower() != n}
         if lean:
             hidden |= {"slice": "_lean_slice"}
-        orders = {n: k for n, k in self._orders.items() if n not in self._own} | own_orders
-        orders |= {o.hidden: o.order for o in self._own.values() if o.order}
-        orders |= {"_lean_slice": ("id",)}
-        return Surroundings(orders, hidden, self._args.type_of)
+        orders: dict[str, tuple[str, ...]] = {n: k for n, k in self.orders.items() if n not in own}
+        for name, item in own.items():
+            if item.order and item.made == "table":
+                orders |= {name: item.order, item.hidden: item.order}
+        return Surroundings(orders | {"_lean_slice": ("id",)}, hidden, self._args.type_of)
 
     def _table(self, mention: guard.Mention, ctes: set[str], text: str) -> list[str]:
-        if any(own.hidden.lower() == mention.name for own in self._own.values()):
+        if any(own.hidden.lower() == mention.name for _, own in self.objects.items()):
             return []
         return super()._table(mention, ctes, text)
 
@@ -224,14 +273,15 @@ class DialectEngine(_Engine):
         name = mention.name
         if name in operators.TABLE_FUNCTIONS:
             return []
-        if name.startswith("_u_") and self._functions.get(name.removeprefix("_u_")):
+        if name.startswith("_u_") and self.functions.get(name.removeprefix("_u_")):
             return []
         return super()._table_function(mention, text)
 
-    def _explained(self, error: Exception, sql: str, complaints: Complaints) -> Exception:
+    def explained(self, error: Exception, sql: str, complaints: Complaints) -> Exception:
+        """Give the engine's error about a statement as one about the user's text."""
         return complaints.engine_error(error, sql, memory=self._memory, timeout_s=self._timeout_s)
 
-    def _finished(self, sql: str, parameters: Parameters = None) -> str:
+    def finished(self, sql: str, parameters: Parameters = None) -> str:
         """Give conditions as 0 and 1 and wide sums as integers, as SQLite prints them."""
         bound = self.connection.sql(sql, params=parameters)
         kinds = [str(kind) for kind in bound.types]
@@ -246,171 +296,28 @@ class DialectEngine(_Engine):
         names = ", ".join(f"c{i}" for i in range(len(kinds)))
         return f"SELECT {', '.join(items)} FROM ({sql}) AS __tq_out({names})"  # noqa: S608
 
-    def _do(self, sql: str, complaints: Complaints) -> None:
+    def do(self, sql: str, complaints: Complaints) -> None:
+        """Run a statement of the engine's SQL that makes or fills a temp object."""
         import duckdb
 
         try:
             self.connection.execute(sql).fetchall()
         except duckdb.Error as error:
-            raise self._explained(error, sql, complaints) from error
+            raise self.explained(error, sql, complaints) from error
 
-    def _claim(self, statement: Statement, complaints: Complaints) -> str | None:
-        """Give the hidden name for a new object, None where it exists and that is all right."""
-        name = statement.name.lower()
-        if name.startswith("__tq"):
-            raise complaints.refused(statement.name, "is a name of the engine")
-        old = self._own.get(name)
-        if old is not None:
-            if statement.what == "if not exists":
-                return None
-            if not statement.or_replace:
-                raise complaints.error(f"there is a {old.kind} {statement.name} already")
-        collides = name in library.objects() or name in guard.open_names()
-        return f"_u_{name}" if collides or name.startswith("_u_") else name
+    def probe(self, table: str) -> duckdb.DuckDBPyRelation:
+        """Give a table or view with all its columns, once the guard has seen it.
 
-    def _forget(self, name: str) -> None:
-        old = self._own.pop(name.lower(), None)
-        if old is not None:
-            self.connection.execute(f"DROP {old.kind} temp.{operators.named(old.hidden)}")
-
-    def _relation(self, statement: Statement, complaints: Complaints) -> None:
-        hidden = self._claim(statement, complaints)
-        if hidden is None:
-            return
-        sql = self._renamed(self._finished(self.checked(statement.body, complaints)), statement)
-        made = f"{operators.named(hidden)} AS {sql}"
-        if statement.name.lower() in self._own:
-            # The new one may be made of the old one.
-            self._do(f"CREATE TEMP TABLE __tq_new AS {sql}", complaints)
-            self._forget(statement.name)
-            self._do(f"ALTER TABLE temp.__tq_new RENAME TO {operators.named(hidden)}", complaints)
-            self._own[statement.name.lower()] = _Own("table", hidden, ("rowid",))
-            return
-        self._do(f"CREATE TEMP {statement.form} {made}", complaints)
-        order = ("rowid",) if statement.form == "table" else ()
-        self._own[statement.name.lower()] = _Own(statement.form, hidden, order)
-
-    def _renamed(self, sql: str, statement: Statement) -> str:
-        given = [name.lower() for name in statement.names]
-        columns = [name.lower() for name in self.connection.sql(sql).columns]
-        if not given or sorted(given) == sorted(columns) or len(given) != len(columns):
-            return sql
-        names = ", ".join(operators.named(name) for name in statement.names)
-        return f"SELECT * FROM ({sql}) AS __tq_named({names})"  # noqa: S608
-
-    def _empty_table(self, statement: Statement, complaints: Complaints) -> None:
-        hidden = self._claim(statement, complaints)
-        if hidden is None:
-            return
-        if statement.name.lower() in self._own:
-            self._forget(statement.name)
-        columns = ", ".join(
-            f"{operators.named(c.name)} {engine_type(c.type) or 'BIGINT'}"
-            + (f" DEFAULT nextval('temp.{self._sequence()}')" if counts_up(c, statement) else "")
-            for c in statement.columns
-        )
-        self._do(f"CREATE TEMP TABLE {operators.named(hidden)} ({columns})", complaints)
-        untyped = tuple(c.name for c in statement.columns if not engine_type(c.type))
-        order = tuple(statement.key) or ("rowid",)
-        self._own[statement.name.lower()] = _Own("table", hidden, order, untyped)
-
-    def _sequence(self) -> str:
-        """Make what numbers the rows of a table that has an INTEGER PRIMARY KEY."""
-        self._sequences += 1
-        name = f"__tq_sequence{self._sequences}"
-        self.connection.execute(f"CREATE TEMP SEQUENCE {name}").fetchall()
-        return name
-
-    def _insert(self, statement: Statement, complaints: Complaints) -> None:
-        own = self._own.get(statement.name.lower())
-        if own is None or own.kind != "table":
-            raise complaints.refused(f"INSERT INTO {statement.name}", "is no temp table of yours")
-        sql = self._finished(self.checked(statement.body, complaints))
-        table = f"temp.{operators.named(own.hidden)}"
-        names = statement.names or tuple(self.connection.sql(f"SELECT * FROM {table}").columns)  # noqa: S608
-        if own.untyped:
-            self._type(own, names, sql, complaints)
-        listed = ", ".join(operators.named(name) for name in names)
-        self._do(f"INSERT INTO {table} ({listed}) {sql}", complaints)
-
-    def _type(self, own: _Own, names: Sequence[str], sql: str, complaints: Complaints) -> None:
-        """Give columns that were declared without a type that of their first rows."""
-        kinds = [str(kind) for kind in self.connection.sql(sql).types]
-        table = f"temp.{operators.named(own.hidden)}"
-        for name, kind in zip(names, kinds, strict=False):
-            if name in own.untyped and kind not in {"BIGINT", '"NULL"', "NULL"}:
-                column = operators.named(name)
-                self._do(f"ALTER TABLE {table} ALTER {column} TYPE {kind}", complaints)
-        own.untyped = ()
-
-    def _span_join(self, statement: Statement, complaints: Complaints) -> None:
-        hidden = self._claim(statement, complaints)
-        assert hidden is not None
-        sides: list[tuple[str, str | None, list[str]]] = []
-        for side in statement.sides:
-            known = self._own.get(side.table.lower())
-            table = known.hidden if known else side.table
-            probe = f"SELECT * FROM {operators.named(table)}"  # noqa: S608
-            try:
-                self.prepare(guard.examine(self._parser, probe), probe)
-            except QueryError as error:
-                raise complaints.moved(error) from error
-            columns = list(self.connection.sql(probe).columns)
-            for need in ("ts", "dur", *([side.partition] if side.partition else [])):
-                if need.lower() not in {c.lower() for c in columns}:
-                    raise complaints.error(f"{side.table} has no column {need} to join spans by")
-            sides.append((table, side.partition, columns))
-        sql = operators.span_join(statement.join, sides[0], sides[1])
+        Raises:
+            QueryError: there is none, or it is none of the session's.
+        """
+        sql = f"SELECT * FROM {operators.named(table)}"  # noqa: S608
         self.prepare(guard.examine(self._parser, sql), sql)
-        self._do(f"CREATE TEMP VIEW {operators.named(hidden)} AS {sql}", complaints)
-        self._own[statement.name.lower()] = _Own("view", hidden)
+        return self.connection.sql(sql)
 
-    def _function(self, statement: Statement, complaints: Complaints) -> None:
-        import duckdb
-
-        name = statement.name.lower()
-        if not name.isidentifier():
-            raise complaints.error(f"{statement.name!r} is no name for a function")
-        if name in self._functions and not statement.or_replace:
-            raise complaints.error(f"there is a function {statement.name} already")
-        before = dict(self._functions)
-        if name in self._functions:
-            self._drop_function(name)
-        arguments = [operators.named(f"_p_{a.name.lower()}") for a in statement.arguments]
-        nulls = ", ".join(f"NULL::{engine_type(a.type) or 'BIGINT'}" for a in statement.arguments)
-        fixes = Fixes()
-        for _ in range(_MOST_FIXES):
-            sql = self.translated(statement.body, complaints, fixes, statement.arguments)
-            call = f"_u_{name}({nulls})"
-            if statement.table_returns:
-                made, trial = f"TABLE {sql}", f"SELECT * FROM {call}"  # noqa: S608
-            else:
-                made, trial = f"({scalar(sql, statement.returns)})", f"SELECT {call}"
-            create = f"CREATE OR REPLACE TEMP MACRO _u_{name}({', '.join(arguments)}) AS {made}"
-            try:
-                self.connection.execute(create).fetchall()
-                self.connection.sql(trial)
-            except duckdb.Error as error:
-                if learn(error, complaints, fixes):
-                    continue
-                self._functions = before
-                raise self._explained(error, trial, complaints) from error
-            self._functions[name] = statement.table_returns
-            return
-        raise complaints.error("this is not understood")
-
-    def _drop(self, statement: Statement, complaints: Complaints) -> None:
-        name = statement.name.lower()
-        if statement.what == "function" and name in self._functions:
-            self._drop_function(name)
-        elif name in self._own:
-            self._forget(name)
-        elif not statement.or_replace:
-            raise complaints.refused(f"DROP {statement.name}", "is no temp object of yours")
-
-    def _drop_function(self, name: str) -> None:
-        kind = "MACRO TABLE" if self._functions.pop(name) else "MACRO"
-        self.connection.execute(f"DROP {kind} temp._u_{name}")
+    def judge(self, sql: str) -> None:
+        """Let the guard see a query in the engine's SQL, and make the views that it reads."""
+        self.prepare(guard.examine(self._parser, sql), sql)
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """Run a query of the dialect's own, over tables of the schema `stored`."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from traceql.query.perfetto.complaints import Complaints
     from traceql.query.perfetto.rewrite import Fixes
-    from traceql.query.perfetto.statements import Argument, Statement
 
 _AS_INTEGER = ("BOOLEAN", "HUGEINT", "UHUGEINT")
 
@@ -38,11 +37,6 @@ def engine_type(declared: str) -> str:
     if any(part in kind for part in ("REAL", "FLOA", "DOUB", "NUM", "DEC")):
         return "DOUBLE"
     return "BLOB" if kind in {"BLOB", "BYTES"} else ""
-
-
-def counts_up(column: Argument, statement: Statement) -> bool:
-    """Whether a column of a new table numbers its rows, as SQLite has it."""
-    return column.type.upper() == "INTEGER" and tuple(statement.key) == (column.name,)
 
 
 def cast_of(kind: str) -> str:

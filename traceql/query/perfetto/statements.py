@@ -38,14 +38,16 @@ class Statement:
     """One statement; which fields mean something depends on `form`.
 
     Forms: query (body), include (name), macro (name, arguments, body), function (name, arguments,
-    returns; table_returns says that it gives rows; body), table and view (name, body), empty table
-    (name, columns, key), insert (name, names, body), span join (name, join, sides), drop (name,
-    what, or_replace as IF EXISTS), nothing (an index, which changes no row).
+    returns; table_returns says that it gives rows; body), table and view (name, body; what says
+    whether perfetto), empty table (name, columns, key; body is what stands in its parentheses and
+    after), insert (name, names, body; what is its OR clause), change (an UPDATE or DELETE: name,
+    body), span join (name, join, sides), drop (name, what, or_replace as IF EXISTS), nothing (an
+    index, which changes no row).
     """
 
     form: Literal[
         "query", "include", "macro", "function", "table", "view", "empty table", "insert",
-        "span join", "drop", "nothing",
+        "change", "span join", "drop", "nothing",
     ]  # fmt: skip
     tokens: Sequence[Token]
     name: str = ""
@@ -60,6 +62,8 @@ class Statement:
     join: str = ""
     sides: tuple[Side, ...] = field(default=())
     what: str = ""
+    absent: bool = False
+    """IF NOT EXISTS."""
 
 
 class _Reader:
@@ -129,9 +133,9 @@ class _Reader:
 
 _QUERIES = ("select", "with", "values", "explain")
 _REFUSED = (
-    "update", "delete", "attach", "detach", "pragma", "copy", "install", "load", "set", "reset",
+    "attach", "detach", "pragma", "copy", "install", "load", "set", "reset",
     "begin", "commit", "rollback", "savepoint", "vacuum", "analyze", "reindex", "alter", "export",
-    "import", "call", "use", "replace", "checkpoint", "force", "prepare", "execute", "deallocate",
+    "import", "call", "use", "checkpoint", "force", "prepare", "execute", "deallocate",
 )  # fmt: skip
 
 
@@ -152,17 +156,43 @@ def read(tokens: Sequence[Token]) -> Statement:
         return Statement("include", tokens, name=reader.dotted())
     if reader.takes("create"):
         return _create(reader)
-    if reader.takes("insert", "into") or reader.takes("insert", "or", "ignore", "into"):
-        name = reader.name()
-        names: tuple[str, ...] = ()
-        if reader.has_parentheses():
-            names = tuple(part[0].value for part in separated(reader.parentheses()) if part)
-        return Statement("insert", tokens, name=name, names=names, body=reader.rest())
+    if first.is_word("insert", "replace", "update", "delete"):
+        return _write(reader)
     if reader.takes("drop"):
         return _drop(reader)
     if first.is_word(*_REFUSED):
         raise FormError(first.text.upper(), first, refused=True)
     raise FormError(f"no statement of PerfettoSQL begins with {first.text}", first)
+
+
+_CONFLICTS = ("abort", "fail", "ignore", "replace", "rollback")
+
+
+def _write(reader: _Reader) -> Statement:
+    """Read INSERT, REPLACE, UPDATE or DELETE."""
+    verb = reader.token.value
+    reader.at += 1
+    conflict = "or replace" if verb == "replace" else ""
+    if reader.takes("or"):
+        conflict = f"or {reader.token.value}"
+        if reader.token.value not in _CONFLICTS:
+            raise FormError("expected one of " + ", ".join(_CONFLICTS).upper(), reader.token)
+        reader.at += 1
+    for token in reader.tokens:
+        if token.is_word("returning"):
+            raise FormError("RETURNING", token, refused=True)
+    if verb == "update":
+        return Statement("change", reader.tokens, name=reader.name(), what=conflict)
+    reader.needs("from" if verb == "delete" else "into")
+    name = reader.name()
+    if verb == "delete":
+        return Statement("change", reader.tokens, name=name)
+    names: tuple[str, ...] = ()
+    if reader.has_parentheses():
+        names = tuple(part[0].value for part in separated(reader.parentheses()) if part)
+    return Statement(
+        "insert", reader.tokens, name=name, names=names, body=reader.rest(), what=conflict
+    )
 
 
 def is_macro_definition(tokens: Sequence[Token]) -> bool:
@@ -190,9 +220,9 @@ def _create(reader: _Reader) -> Statement:
 
 def _create_perfetto(reader: _Reader, *, replaces: bool) -> Statement:
     if reader.takes("table"):
-        return _relation(reader, "table", replaces=replaces)
+        return _relation(reader, "table", replaces=replaces, what="perfetto")
     if reader.takes("view"):
-        return _relation(reader, "view", replaces=replaces)
+        return _relation(reader, "view", replaces=replaces, what="perfetto")
     if reader.takes("index"):
         return Statement("nothing", reader.tokens)
     if reader.takes("macro"):
@@ -234,25 +264,25 @@ def _function(reader: _Reader, *, replaces: bool) -> Statement:
     )  # fmt: skip
 
 
-def _relation(reader: _Reader, form: Literal["table", "view"], *, replaces: bool) -> Statement:
+def _relation(
+    reader: _Reader, form: Literal["table", "view"], *, replaces: bool, what: str = ""
+) -> Statement:
     absent = reader.takes("if", "not", "exists")
     name = reader.name()
-    listed: Sequence[Token] | None = None
-    if reader.has_parentheses():
-        listed = reader.parentheses()
-    what = "if not exists" if absent else ""
+    start = reader.at
+    listed = reader.parentheses() if reader.has_parentheses() else None
     if reader.takes("as"):
         names = tuple(argument.name for argument in _arguments(listed or ()))
         return Statement(
             form, reader.tokens, name=name, names=names, body=reader.rest(),
-            or_replace=replaces, what=what,
+            or_replace=replaces, what=what, absent=absent,
         )  # fmt: skip
-    if form == "view" or listed is None:
+    if form == "view" or listed is None or what:
         raise FormError("expected AS", reader.token)
     columns, key = _columns(listed)
     return Statement(
         "empty table", reader.tokens, name=name, columns=columns, key=key, or_replace=replaces,
-        what=what,
+        body=reader.tokens[start:], absent=absent,
     )  # fmt: skip
 
 

@@ -49,6 +49,16 @@ def sqlite_text(
     return written(out)
 
 
+def own_text(tokens: Sequence[Token], text: str) -> str:
+    """Give some tokens as the user spelled them, or written anew where a macro made some."""
+    first, last = tokens[0].place, tokens[-1].place
+    if first is not None and last is not None and last >= first:
+        spelled = text[first : last + len(tokens[-1].text)]
+        if [t.text for t in tokenize(spelled)] == [t.text for t in tokens]:
+            return spelled
+    return written(tokens)
+
+
 def labels(tokens: Sequence[Token], text: str) -> list[str] | None:
     """Give the columns of the outermost SELECT as the user spelled them, None if unknown."""
     depth = 0

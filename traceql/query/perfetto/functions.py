@@ -1,0 +1,135 @@
+"""CREATE PERFETTO FUNCTION: a macro of the engine, and a function of SQLite where it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from traceql.errors import QueryError
+from traceql.query.perfetto import operators
+from traceql.query.perfetto.plain import NotPlain
+from traceql.query.perfetto.rewrite import Fixes
+from traceql.query.perfetto.shapes import engine_type, learn, scalar
+from traceql.query.perfetto.written import own_text
+
+if TYPE_CHECKING:
+    from traceql.query.perfetto.complaints import Complaints
+    from traceql.query.perfetto.engine import DialectEngine
+    from traceql.query.perfetto.statements import Statement
+    from traceql.query.perfetto.tokens import Token
+
+_MOST_FIXES = 40
+
+
+class Functions:
+    """The functions of a session."""
+
+    def __init__(self, engine: DialectEngine) -> None:
+        self._engine = engine
+        self._needs: dict[str, set[str]] = {}
+        self._failed: dict[str, QueryError] = {}
+        self._plain: dict[str, int] = {}
+
+    def make(self, statement: Statement, complaints: Complaints) -> None:
+        """Make a function.
+
+        Raises:
+            QueryError: its body cannot be bound.
+        """
+        name = statement.name.lower()
+        functions = self._engine.functions
+        if not name.isidentifier():
+            raise complaints.error(f"{statement.name!r} is no name for a function")
+        if name in functions and not statement.or_replace:
+            raise complaints.error(f"there is a function {statement.name} already")
+        before = dict(functions)
+        if name in functions:
+            self.drop(name)
+        plain = not statement.table_returns and self._make_plain(statement, complaints)
+        self._needs[name] = self._engine.objects.mentioned(statement.body)
+        try:
+            self._make(statement, complaints)
+        except QueryError as error:
+            if not plain:
+                functions.clear()
+                functions.update(before)
+                raise
+            # SQLite takes it: only a query that needs the engine as well cannot call it.
+            self._failed[name] = error
+        functions[name] = statement.table_returns
+
+    def needs(self, tokens: Sequence[Token], complaints: Complaints) -> set[str]:
+        """Give the own tables that functions read which a query calls.
+
+        Raises:
+            QueryError: the engine cannot run one of them.
+        """
+        called = {t.value for t in tokens if t.kind == "word"} & set(self._engine.functions)
+        found: set[str] = set()
+        for name in called:
+            if name in self._failed:
+                raise complaints.error(f"{name}(): {self._failed[name].args[0]}")
+            found |= self._needs.get(name, set()) & set(self._engine.objects)
+        return found
+
+    def drop(self, name: str) -> bool:
+        """Drop a function; false if there is none."""
+        functions = self._engine.functions
+        if name not in functions:
+            return False
+        kind = "MACRO TABLE" if functions.pop(name) else "MACRO"
+        if self._failed.pop(name, None) is None:
+            self._engine.connection.execute(f"DROP {kind} temp._u_{name}")
+        count = self._plain.pop(name, None)
+        if count is not None:
+            self._engine.plain.function(name, count, None)
+        return True
+
+    def _make(self, statement: Statement, complaints: Complaints) -> None:
+        import duckdb
+
+        engine, name = self._engine, statement.name.lower()
+        arguments = [operators.named(f"_p_{a.name.lower()}") for a in statement.arguments]
+        nulls = ", ".join(f"NULL::{engine_type(a.type) or 'BIGINT'}" for a in statement.arguments)
+        fixes = Fixes()
+        for _ in range(_MOST_FIXES):
+            sql = engine.translated(statement.body, complaints, fixes, statement.arguments)
+            call = f"_u_{name}({nulls})"
+            if statement.table_returns:
+                made, trial = f"TABLE {sql}", f"SELECT * FROM {call}"  # noqa: S608
+            else:
+                made, trial = f"({scalar(sql, statement.returns)})", f"SELECT {call}"
+            create = f"CREATE OR REPLACE TEMP MACRO _u_{name}({', '.join(arguments)}) AS {made}"
+            try:
+                engine.connection.execute(create).fetchall()
+                engine.connection.sql(trial)
+            except duckdb.Error as error:
+                if learn(error, complaints, fixes):
+                    continue
+                raise engine.explained(error, trial, complaints) from error
+            return
+        raise complaints.error("this is not understood")
+
+    def _make_plain(self, statement: Statement, complaints: Complaints) -> bool:
+        """Let SQLite call a scalar function whose body it can run."""
+        engine, name = self._engine, statement.name.lower()
+        if not engine.objects.come(engine.objects.mentioned(statement.body)):
+            return False
+        text = own_text(statement.body, complaints.text)
+        names = [argument.name for argument in statement.arguments]
+        try:
+            engine.plain.ask(text, dict.fromkeys(names))
+        except NotPlain:
+            return False
+        engine.plain.function(name, len(names), _runner(engine.plain.first, text, names))
+        self._plain[name] = len(names)
+        return True
+
+
+def _runner(
+    first: Callable[[str, dict[str, Any]], Any], text: str, names: Sequence[str]
+) -> Callable[..., Any]:
+    def run(*values: Any) -> Any:
+        return first(text, dict(zip(names, values, strict=True)))
+
+    return run
