@@ -12,10 +12,11 @@ from traceql.importers.chrome.columns import Events
 from traceql.importers.chrome.feed import Feed
 from traceql.importers.chrome.interleave import interleave
 from traceql.importers.chrome.numbering import Numbering, Work
-from traceql.importers.chrome.plain import SLOW, sort_out
+from traceql.importers.chrome.plain import sort_out
 from traceql.importers.chrome.rows import BATCH_ROWS
 from traceql.importers.chrome.scanning import scanned
 from traceql.kernels.scan_columns import Columns
+from traceql.kernels.sort_out import SLOW
 from traceql.model import tables
 from traceql.model.protocols import Chunk
 
@@ -86,7 +87,6 @@ class Fast:
         damage: int | None = None
         parts = scanned(feed.parts(), self._lexicons, LIFTED, self._kineto, self._threads)
         for part, lexicon, columns in parts:
-            lexicon.learn()
             cut, chunks = self._batch(part, columns, lexicon, ordinal)
             yield from chunks
             if cut is not None:
@@ -120,14 +120,15 @@ class Fast:
         return cut, chunks
 
     def _judge(self, part: Part, columns: Columns, lexicon: Lexicon, ordinal: int) -> _Judged:
-        plain = sort_out(columns, lexicon)
+        plain = sort_out(columns, lexicon, lexicon.learn())
         places, visits = self._numbering.places(columns, plain, lexicon)
         work = self._numbering.works(columns, plain, lexicon)
         if plain.works.size:
             lane = self._context.tracks.numbered
             visits += self._numbering.stream_visits(plain, places, work, lexicon, lane)
-        odd = np.flatnonzero(plain.groups == SLOW).tolist()
-        visits += [(row, 0, self._odd_visit(part, row, ordinal + row)) for row in odd]
+        if plain.any_slow:
+            odd = np.flatnonzero(plain.groups == SLOW).tolist()
+            visits += [(row, 0, self._odd_visit(part, row, ordinal + row)) for row in odd]
         visits.sort(key=lambda visit: visit[:2])
         return _Judged(columns, plain, places, work, visits)
 
@@ -145,7 +146,7 @@ class Fast:
     def _rows(self, judged: _Judged, lexicon: Lexicon, ordinal: int) -> list[Chunk]:
         """Give the rows of plain events, with those of odd events among them."""
         plain = judged.plain
-        self.plain |= bool((plain.groups != SLOW).any())
+        self.plain |= not plain.any_slow or bool(plain.groups.any())
         events = Events(judged.columns, ordinal, plain, judged.places, lexicon, self._context)
         work = judged.work
         self._kineto.devices.update(np.unique(work.device[~work.no_device]).tolist())
@@ -175,13 +176,14 @@ def _cut(judged: _Judged, columns: Columns, count: int) -> _Judged:
         columns,
         plain._replace(
             groups=plain.groups[:count],
+            kinds=plain.kinds[:count],
+            keys=plain.keys[:, :count],
             works=plain.works[:works],
             work_ids=plain.work_ids[:works],
             memories=plain.memories[:memories],
             memory_ids=plain.memory_ids[:memories],
         ),
         places._replace(
-            kinds=places.kinds[:count],
             lanes=places.lanes[:count],
             asyncs=places.asyncs[:asyncs],
             async_ids=places.async_ids[:asyncs],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,10 @@ import pyarrow as pa
 
 from traceql.importers import _json_grammar as grammar
 from traceql.importers._json_stream import members_of
+from traceql.importers.chrome.growing import Growing
+from traceql.kernels.compose import Texts as Packed
+from traceql.kernels.compose import compose
+from traceql.kernels.sort_out import BAD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,13 +23,11 @@ if TYPE_CHECKING:
     Ids = NDArray[np.int32]
     Bool = NDArray[np.bool_]
 
-Judge = Callable[[bytes, int], "str | None"]
-"""Takes the bytes of a text and its holes."""
+Judge = Callable[[bytes], "str | None"]
+Flag = Callable[[bytes], int]
 
-_FEW, _SETTLED = 256, 4
+FEW, SETTLED = 256, 4
 """A dictionary of few texts, or that did not grow for some columns, goes out as it is."""
-_HOLE = re.compile(rb"\x01[A-P]")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _READ = frozenset((b"bind_id", b"id2", b"scope", b"flow_in", b"flow_out"))
 """Keys outside of the scanner's columns that readers of events look at."""
 
@@ -37,6 +38,7 @@ class Texts:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self._array = pa.array([], pa.string())
+        self._packed = Packed(np.zeros(0, np.uint8), np.zeros(1, np.int32))
         self._seen = self._calls = 0
 
     def __len__(self) -> int:
@@ -49,13 +51,23 @@ class Texts:
             self._array = pa.array(self.texts, pa.string())
         return self._array
 
+    @property
+    def packed(self) -> Packed:
+        """All texts, as kernels take them."""
+        if self._packed.ends.size != len(self.texts) + 1:
+            encoded = [text.encode() for text in self.texts]
+            ends = np.zeros(len(encoded) + 1, np.int32)
+            np.cumsum([len(text) for text in encoded], out=ends[1:])
+            self._packed = Packed(np.array(bytearray(b"".join(encoded)), np.uint8), ends)
+        return self._packed
+
     def column(self, ids: Ids) -> pa.DictionaryArray:
         """Give the texts of ids, null for -1."""
         size = len(self.texts)
         missing = ids < 0
         self._calls = self._calls + 1 if size == self._seen else 0
         self._seen = size
-        if size <= _FEW or len(self._array) == size or self._calls >= _SETTLED:
+        if size <= FEW or len(self._array) == size or self._calls >= SETTLED:
             return coded(ids, missing, self.array)
         used = np.zeros(size + 1, np.bool_)
         used[ids] = True
@@ -71,36 +83,32 @@ class Vocabulary(Texts):
     Args:
         dictionary: of a scanner; it grows.
         judge: gives the text behind its bytes, None where only the slow path reads it rightly.
+        special: gives what is special about a text, by its bytes, as a number from 0 to 127.
     """
 
-    def __init__(self, dictionary: Dictionary, judge: Judge) -> None:
+    def __init__(
+        self, dictionary: Dictionary, judge: Judge, special: Flag = lambda _raw: 0
+    ) -> None:
         super().__init__()
-        self._dictionary, self._judge = dictionary, judge
+        self._dictionary, self._judge, self._special = dictionary, judge, special
         self.raw: list[bytes] = []
-        self._flags = bytearray()
-        self.bad: Bool = np.zeros(0, np.bool_)
-        """Bool [texts]: those that only the slow path reads rightly."""
-        self.any_bad = False
+        self.flags = Growing(np.uint8)
+        """BAD for texts that only the slow path reads rightly; from bit 1 on what is special."""
+        self.seen = 0
+        """Everything that is special about any of the texts, as a set of bits."""
 
-    def learn(self) -> list[bytes]:
-        """Judge the texts that are new, and give them as written."""
+    def learn(self) -> None:
+        """Judge the texts that are new."""
         known = len(self.raw)
         if len(self._dictionary) == known:
-            return []
+            return
         fresh = self._dictionary.texts(known)
-        notes = self._dictionary.table.notes[known : known + len(fresh)].tolist()
-        for raw, note in zip(fresh, notes, strict=True):
-            text = self._judge(raw, note)
-            self._flags.append(text is None)
+        for raw in fresh:
+            text, special = self._judge(raw), self._special(raw)
+            self.flags.append((BAD if text is None else 0) | special << 1)
+            self.seen |= 1 << special
             self.texts.append(text or "")
         self.raw += fresh
-        self.bad = np.frombuffer(bytes(self._flags), np.bool_)
-        self.any_bad = bool(self.bad.any())
-        return fresh
-
-    def among_bad(self, ids: Ids) -> Bool:
-        """Tell which ids are of bad texts; -1 is no text."""
-        return np.append(self.bad, np.False_)[ids]
 
 
 def coded(codes: Ids, missing: Bool | None, texts: pa.Array) -> pa.DictionaryArray:
@@ -115,7 +123,30 @@ def coded(codes: Ids, missing: Bool | None, texts: pa.Array) -> pa.DictionaryArr
     return pa.DictionaryArray.from_arrays(indices, texts, safe=False)
 
 
-def string(raw: bytes, _note: int) -> str | None:
+def around_numbers(
+    before: Packed, after: Packed | None, codes: Ids, numbers: NDArray[np.int64], shown: Bool | None
+) -> pa.Array:
+    """Give texts around numbers, null where the code is -1.
+
+    Args:
+        before: what stands before, by code.
+        after: what stands after; None: nothing.
+        codes: int32 [n].
+        numbers: int64 [n].
+        shown: bool [n], where the number is written; None: everywhere.
+    """
+    if after is None:
+        after = Packed(np.zeros(0, np.uint8), np.zeros(before.ends.size, np.int32))
+    if shown is None:
+        shown = np.ones(codes.size, np.bool_)
+    found = compose(before, after, codes, numbers, shown)
+    missing = codes < 0
+    bits = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
+    buffers = [bits, pa.py_buffer(found.ends), pa.py_buffer(found.data)]
+    return pa.Array.from_buffers(pa.string(), codes.size, buffers)
+
+
+def string(raw: bytes) -> str | None:
     """Read what stands between quotes; None where that is not all Unicode."""
     if b"\\" not in raw:
         try:
@@ -127,28 +158,21 @@ def string(raw: bytes, _note: int) -> str | None:
     return None if damage else found
 
 
-def identifier(raw: bytes, note: int) -> str | None:
+def identifier(raw: bytes) -> str | None:
     """Read a textual pid, tid or id, as `string`."""
-    return None if b"\0" in raw else string(raw, note)
+    return None if b"\0" in raw else string(raw)
 
 
-def template(raw: bytes, holes: int) -> str | None:
-    """Read a template of args; None where it is no JSON, or holds what looks like a hole."""
-    filled, count = _HOLE.subn(b"0", raw)
-    if count != holes.bit_count() or _CONTROL.search(filled):
-        return None
-    return _json(filled, raw)
-
-
-def unread(raw: bytes, _note: int) -> str | None:
+def unread(raw: bytes) -> str | None:
     """Read an object of fields without a column; None where a reader looks at one of them."""
     keys = [key for key, _ in members_of(raw)]
     if len(set(keys)) < len(keys) or not _READ.isdisjoint(keys) or b"\0" in raw:
         return None
-    return _json(raw, raw)
+    return json_text(raw, raw)
 
 
-def _json(filled: bytes, raw: bytes) -> str | None:
+def json_text(filled: bytes, raw: bytes) -> str | None:
+    """Decode a text of which `filled` must be JSON; None where it is not, or not all Unicode."""
     match = grammar.VALUE.match(filled)
     if match is None or match.end() != len(filled):
         return None

@@ -1,0 +1,131 @@
+"""The templates of args that a scanner has met: judged by a kernel, and given without copies."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from traceql.importers.chrome import templates
+from traceql.importers.chrome.growing import Growing
+from traceql.importers.chrome.kineto import positive
+from traceql.importers.chrome.templates import Facts, Hole
+from traceql.importers.chrome.vocabulary import FEW, SETTLED, coded, json_text
+from traceql.kernels import args_judge
+from traceql.kernels.args_judge import judge_templates
+from traceql.kernels.gather import MISSING, SAID
+from traceql.kernels.sort_out import BAD
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from traceql.kernels.intern import Dictionary
+
+IS_AVERAGE = 1 << 1
+"""Flag of args that sum up what they do not show."""
+
+_HOLE = re.compile(rb"\x01[A-P]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CORRELATION = templates.KEYS.index("correlation")
+
+
+class Args:
+    """The templates of one scanner's dictionary, by number.
+
+    Attributes:
+        flags: BAD for those that only the slow path reads rightly, and IS_AVERAGE.
+        holes: the holes of each.
+        correlations: what they say of a correlation; of one field.
+    """
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        self._dictionary = dictionary
+        self.flags, self.holes = Growing(np.uint8), Growing(np.int32)
+        self.correlations = Facts(1)
+        self._ends = Growing(np.int32)
+        self._ends.append(0)
+        self._any_bad = False
+        self._seen = self._calls = 0
+        self._array = pa.array([], pa.string())
+
+    def __len__(self) -> int:
+        return len(self.flags)
+
+    def raw(self, number: int) -> bytes:
+        """Give a template as bytes."""
+        begin, end = self._ends.array[number : number + 2].tolist()
+        return self._dictionary.table.arena[begin:end].tobytes()
+
+    def learn(self) -> None:
+        """Judge the templates that are new."""
+        table, known, size = self._dictionary.table, len(self), len(self._dictionary)
+        if size == known:
+            return
+        verdicts = np.empty(size - known, np.uint8)
+        bit = 1 << _CORRELATION
+        judge_templates(table.arena, table.offsets, table.notes, known, bit, verdicts)
+        self.holes.extend(table.notes[known:size])
+        self._ends.extend(table.offsets[known + 1 : size + 1])
+        flags = np.where(verdicts & args_judge.AVERAGE, IS_AVERAGE, 0)
+        source = np.where(verdicts & args_judge.CORRELATION, _CORRELATION, MISSING).astype(np.int8)
+        said = np.zeros(verdicts.size, np.int64)
+        for place in np.flatnonzero(verdicts == 0).tolist():
+            number = known + place
+            flags[place], correlation = _judged(self.raw(number), int(self.holes.array[number]))
+            if isinstance(correlation, Hole):
+                source[place] = correlation - 1
+            elif correlation is not None:
+                source[place], said[place] = SAID, correlation
+        self.flags.extend(flags)
+        self._any_bad |= bool((flags & BAD).any())
+        self.correlations.extend_field(0, said, source)
+
+    def column(self, ids: NDArray[np.int32]) -> pa.DictionaryArray:
+        """Give the templates of ids, null for -1; none of them may be bad."""
+        size = len(self)
+        missing = ids < 0
+        self._calls = self._calls + 1 if size == self._seen else 0
+        self._seen = size
+        texts = self._texts()
+        if not self._any_bad and (size <= FEW or self._calls >= SETTLED):
+            return coded(ids, missing, texts)
+        used = np.zeros(size + 1, np.bool_)
+        used[ids] = True
+        used[-1] = False
+        places = np.cumsum(used, dtype=np.int32) - 1
+        return coded(places[ids], missing, texts.take(pa.array(np.flatnonzero(used[:-1]))))
+
+    def _texts(self) -> pa.Array:
+        """Give all templates as they lie in the dictionary, which never changes them."""
+        if len(self._array) != len(self):
+            buffers = [None, pa.py_buffer(self._ends.array), pa.py_buffer(self._arena())]
+            self._array = pa.Array.from_buffers(pa.string(), len(self), buffers)
+        return self._array
+
+    def _arena(self) -> NDArray[np.uint8]:
+        return self._dictionary.table.arena[: self._dictionary.used_bytes]
+
+
+def template(raw: bytes, holes: int) -> str | None:
+    """Read a template of args; None where it is no JSON, or holds what looks like a hole."""
+    filled, count = _HOLE.subn(b"0", raw)
+    if count != holes.bit_count() or _CONTROL.search(filled):
+        return None
+    return json_text(filled, raw)
+
+
+def _judged(raw: bytes, holes: int) -> tuple[int, int | None]:
+    """Judge a template that the kernel was not sure of: its flags, and its correlation."""
+    is_good = template(raw, holes) is not None
+    correlation: int | None = None
+    mentions = raw.lower().count(b"correlation") if is_good else 0
+    if mentions == 1 and holes & 1 << _CORRELATION and b"\\u" not in raw:
+        correlation = None if templates.plainly(raw) is None else Hole(_CORRELATION + 1)
+    elif mentions:
+        said = templates.read(raw, holes) if b"orrelation" in raw else None
+        correlation = positive(said.get("correlation")) if said is not None else None
+        is_good = said is not None
+    flags = IS_AVERAGE if b'"avg ms"' in raw else 0
+    return flags | (0 if is_good else BAD), correlation
