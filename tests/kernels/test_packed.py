@@ -54,7 +54,8 @@ def unpack(words, starts, depth):
     values = np.zeros((packed.MOST_COLUMNS, rows), np.int64)
     bits = np.zeros((packed.MOST_COLUMNS, (rows + 7) // 8), np.uint8)
     place = np.arange(packed.MOST_COLUMNS)
-    counts = packed.unpack(words, starts, depth, place, values, bits)
+    counts = np.zeros(packed.MOST_COLUMNS, np.int64)
+    packed.unpack(words, starts, depth, place, values, bits, counts)
     has = np.unpackbits(bits, axis=1, count=rows, bitorder="little")
     assert counts.tolist() == has.sum(axis=1).tolist()
     for mask, those in (

@@ -68,7 +68,8 @@ class Rows(NamedTuple):
         place[numbers] = np.arange(len(numbers))
         values = np.empty((len(numbers), rows), np.int64)
         bits = np.zeros((len(numbers), (rows + 7) // 8), np.uint8)
-        counts = packed.unpack(self.words, self.starts, self.depth, place, values, bits).tolist()
+        counts = np.zeros(len(numbers), np.int64)
+        packed.unpack(self.words, self.starts, self.depth, place, values, bits, counts)
         return {
             self.names[c]: Values(values[at], None if counts[at] == rows else bits[at])
             for at, c in enumerate(numbers)

@@ -61,7 +61,6 @@ def pack(
         at: where to begin.
     """
     depth, rows, width = keys.shape[0], keys.shape[1], numbers.shape[0]
-    flags = np.int64(1) << numbers
     with_text = ends.shape[0] > 0
     for i in range(rows):
         for k in range(depth):
@@ -72,7 +71,7 @@ def pack(
             # Without a branch: what is missing is written over by what comes next.
             words[end] = values[c, i]
             present = np.int64(has[c, i])
-            mask |= flags[c] * present
+            mask |= present << numbers[c]
             end += present
         if with_text:
             start, stop = ends[i], ends[i + 1]
@@ -154,8 +153,9 @@ def columns_common(words: Int64, starts: Int64, depth: int) -> int:
 
 @kernel
 def unpack(
-    words: Int64, starts: Int64, depth: int, place: Int64, values: Int64, bits: Bytes
-) -> Int64:
+    words: Int64, starts: Int64, depth: int, place: Int64,
+    values: Int64, bits: Bytes, counts: Int64,
+) -> None:  # fmt: skip
     """Write the columns of rows.
 
     Args:
@@ -165,11 +165,8 @@ def unpack(
         place: int64 [MOST_COLUMNS]: in which row of `values` each column goes.
         values: int64 [m, n]; what is missing is left as it is.
         bits: uint8 [m, (n + 7) // 8] of zeros: a bit for each value, lowest first, as in Arrow.
-
-    Returns:
-        int64 [m]: how many rows have each column.
+        counts: int64 [m] of zeros: how many rows have each column.
     """
-    counts = np.zeros(values.shape[0], np.int64)
     for i in range(starts.shape[0]):
         at = starts[i] + depth
         mask = words[at] & _COLUMNS
@@ -181,7 +178,6 @@ def unpack(
             values[column, i] = words[at]
             bits[column, byte] |= bit
             counts[column] += 1
-    return counts
 
 
 @kernel
