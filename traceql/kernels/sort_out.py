@@ -13,7 +13,6 @@ from traceql.kernels.scan_columns import (
     DUR,
     EXTRA_ID,
     ID,
-    ID_IS_TEXT,
     INSTANT_BYTE,
     NAME_ID,
     PHASE,

@@ -6,19 +6,19 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from traceql.importers.chrome import templates
 from traceql.importers.chrome.growing import Growing
 from traceql.importers.chrome.kineto import positive
 from traceql.importers.chrome.templates import Facts, Hole
-from traceql.importers.chrome.vocabulary import FEW, SETTLED, coded, json_text
+from traceql.importers.chrome.vocabulary import coded, json_text, string_array
 from traceql.kernels import args_judge
 from traceql.kernels.args_judge import judge_templates
 from traceql.kernels.gather import MISSING, SAID
 from traceql.kernels.sort_out import BAD
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from traceql.kernels.intern import Dictionary
@@ -46,9 +46,6 @@ class Args:
         self.correlations = Facts(1)
         self._ends = Growing(np.int32)
         self._ends.append(0)
-        self._any_bad = False
-        self._seen = self._calls = 0
-        self._array = pa.array([], pa.string())
 
     def __len__(self) -> int:
         return len(self.flags)
@@ -79,33 +76,15 @@ class Args:
             elif correlation is not None:
                 source[place], said[place] = SAID, correlation
         self.flags.extend(flags)
-        self._any_bad |= bool((flags & BAD).any())
         self.correlations.extend_field(0, said, source)
 
     def column(self, ids: NDArray[np.int32]) -> pa.DictionaryArray:
-        """Give the templates of ids, null for -1; none of them may be bad."""
-        size = len(self)
-        missing = ids < 0
-        self._calls = self._calls + 1 if size == self._seen else 0
-        self._seen = size
-        texts = self._texts()
-        if not self._any_bad and (size <= FEW or self._calls >= SETTLED):
-            return coded(ids, missing, texts)
-        used = np.zeros(size + 1, np.bool_)
-        used[ids] = True
-        used[-1] = False
-        places = np.cumsum(used, dtype=np.int32) - 1
-        return coded(places[ids], missing, texts.take(pa.array(np.flatnonzero(used[:-1]))))
+        """Give the templates of ids, null for -1.
 
-    def _texts(self) -> pa.Array:
-        """Give all templates as they lie in the dictionary, which never changes them."""
-        if len(self._array) != len(self):
-            buffers = [None, pa.py_buffer(self._ends.array), pa.py_buffer(self._arena())]
-            self._array = pa.Array.from_buffers(pa.string(), len(self), buffers)
-        return self._array
-
-    def _arena(self) -> NDArray[np.uint8]:
-        return self._dictionary.table.arena[: self._dictionary.used_bytes]
+        The dictionary is the scanner's own, which only grows; bad texts in it may be anything.
+        """
+        arena = self._dictionary.table.arena[: self._dictionary.used_bytes]
+        return coded(ids, ids < 0, string_array(arena, self._ends.array))
 
 
 def template(raw: bytes, holes: int) -> str | None:

@@ -181,7 +181,7 @@ class Events:
                 lexicon.categories.texts[category[row]] if category[row] >= 0 else "",
                 lexicon.names.texts[name[row]] if name[row] >= 0 else "",
             )
-            lexicon.flow_texts.texts.append(f"{said[0]}{_US}{said[1]}{_US}")
+            lexicon.flow_texts.add(f"{said[0]}{_US}{said[1]}{_US}")
         if (columns.present[rows] >> at.ID_IS_TEXT & 1).any():
             prefix = lexicon.flow_texts.array.take(pa.array(ids))
             tokens = id_tokens(columns, lexicon, rows, lambda t: str(self._context.id_of(t)))

@@ -108,8 +108,8 @@ class Extras:
         ids, fresh = self._lexicon.extra_keys.number(order, second, third)
         for row in rows[fresh].tolist():
             before, _, after = self._text(row).partition(_HERE.decode())
-            self._lexicon.prefixes.texts.append(before)
-            self._lexicon.suffixes.texts.append(after)
+            self._lexicon.prefixes.add(before)
+            self._lexicon.suffixes.add(after)
         return ids
 
     def _text(self, row: int) -> str:

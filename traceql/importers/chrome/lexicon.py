@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from numpy.typing import NDArray
-
     from traceql.importers.chrome.kineto import Kineto
 
 _SPECIAL = {b"[memory]": MEMORY, b"CpuProfile": CPU_PROFILE}
@@ -147,7 +145,7 @@ class Lexicon:
     def _copy_number(self, text: str | int) -> int:
         number = self._copy_numbers.setdefault(str(text), len(self._copy_numbers))
         if number == len(self.copies):
-            self.copies.texts.append(str(text))
+            self.copies.add(str(text))
         return number
 
 

@@ -78,18 +78,14 @@ def sort_out(columns: Columns, lexicon: Lexicon, flags: Flags) -> Plain:
     return Plain(out.groups, any_slow, out.kinds, out.keys, *of_work, *of_memory)
 
 
-def _works(
-    columns: Columns, lexicon: Lexicon, groups: NDArray[np.uint8], rows: Int64
-) -> Numbered:
+def _works(columns: Columns, lexicon: Lexicon, groups: NDArray[np.uint8], rows: Int64) -> Numbered:
     """Read work on devices; what cannot be read here becomes SLOW."""
     names, args = columns.ids[at.NAME_ID][rows], columns.ids[at.ARGS_ID][rows]
     roles = lexicon.categories.flags.array[columns.ids[at.CATEGORY_ID][rows]].astype(np.int64) >> 1
     names = np.where(roles == KERNEL, -1, names)  # of kernels, names say nothing
     ids, fresh = lexicon.work_keys.number(names.astype(np.int64), args.astype(np.int64), roles)
     lexicon.learn_works(
-        list(
-            zip(names[fresh].tolist(), args[fresh].tolist(), roles[fresh].tolist(), strict=True)
-        )
+        list(zip(names[fresh].tolist(), args[fresh].tolist(), roles[fresh].tolist(), strict=True))
     )
     state = lexicon.work_state.array[ids]
     device, _ = lexicon.works.gather(DEVICE, ids, columns.lifted, rows)

@@ -26,55 +26,40 @@ if TYPE_CHECKING:
 Judge = Callable[[bytes], "str | None"]
 Flag = Callable[[bytes], int]
 
-FEW, SETTLED = 256, 4
-"""A dictionary of few texts, or that did not grow for some columns, goes out as it is."""
 _READ = frozenset((b"bind_id", b"id2", b"scope", b"flow_in", b"flow_out"))
 """Keys outside of the scanner's columns that readers of events look at."""
 
 
 class Texts:
-    """Texts by number, as Arrow columns."""
+    """Texts by number, as Arrow columns that share one growing dictionary."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
-        self._array = pa.array([], pa.string())
-        self._packed = Packed(np.zeros(0, np.uint8), np.zeros(1, np.int32))
-        self._seen = self._calls = 0
+        self._data, self._ends = Growing(np.uint8), Growing(np.int32)
+        self._ends.append(0)
 
     def __len__(self) -> int:
         return len(self.texts)
 
-    @property
-    def array(self) -> pa.Array:
-        """All texts."""
-        if len(self._array) != len(self.texts):
-            self._array = pa.array(self.texts, pa.string())
-        return self._array
+    def add(self, text: str) -> None:
+        """Give a text the next number."""
+        self.texts.append(text)
+        self._data.extend(np.frombuffer(text.encode(), np.uint8))
+        self._ends.append(len(self._data))
 
     @property
     def packed(self) -> Packed:
         """All texts, as kernels take them."""
-        if self._packed.ends.size != len(self.texts) + 1:
-            encoded = [text.encode() for text in self.texts]
-            ends = np.zeros(len(encoded) + 1, np.int32)
-            np.cumsum([len(text) for text in encoded], out=ends[1:])
-            self._packed = Packed(np.array(bytearray(b"".join(encoded)), np.uint8), ends)
-        return self._packed
+        return Packed(self._data.array, self._ends.array)
+
+    @property
+    def array(self) -> pa.Array:
+        """All texts; what was given earlier is a part of it, at the same place if possible."""
+        return string_array(*self.packed)
 
     def column(self, ids: Ids) -> pa.DictionaryArray:
         """Give the texts of ids, null for -1."""
-        size = len(self.texts)
-        missing = ids < 0
-        self._calls = self._calls + 1 if size == self._seen else 0
-        self._seen = size
-        if size <= FEW or len(self._array) == size or self._calls >= SETTLED:
-            return coded(ids, missing, self.array)
-        used = np.zeros(size + 1, np.bool_)
-        used[ids] = True
-        used[-1] = False
-        places = np.cumsum(used, dtype=np.int32) - 1
-        texts = pa.array([self.texts[n] for n in np.flatnonzero(used).tolist()], pa.string())
-        return coded(places[ids], missing, texts)
+        return coded(ids, ids < 0, self.array)
 
 
 class Vocabulary(Texts):
@@ -107,7 +92,7 @@ class Vocabulary(Texts):
             text, special = self._judge(raw), self._special(raw)
             self.flags.append((BAD if text is None else 0) | special << 1)
             self.seen |= 1 << special
-            self.texts.append(text or "")
+            self.add(text or "")
         self.raw += fresh
 
 
@@ -121,6 +106,16 @@ def coded(codes: Ids, missing: Bool | None, texts: pa.Array) -> pa.DictionaryArr
             texts = pa.array([""], pa.string())
     indices = pa.array(np.ascontiguousarray(codes, np.int32), mask=missing)
     return pa.DictionaryArray.from_arrays(indices, texts, safe=False)
+
+
+def string_array(
+    data: NDArray[np.uint8], ends: NDArray[np.int32], missing: Bool | None = None
+) -> pa.Array:
+    """Give texts that lie one after the other, without copying, as an Arrow array."""
+    some = missing is not None and missing.any()
+    bits = pa.py_buffer(np.packbits(~missing, bitorder="little")) if some else None  # type: ignore[operator]
+    buffers = [bits, pa.py_buffer(ends), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.string(), ends.size - 1, buffers)
 
 
 def around_numbers(
@@ -140,10 +135,7 @@ def around_numbers(
     if shown is None:
         shown = np.ones(codes.size, np.bool_)
     found = compose(before, after, codes, numbers, shown)
-    missing = codes < 0
-    bits = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
-    buffers = [bits, pa.py_buffer(found.ends), pa.py_buffer(found.data)]
-    return pa.Array.from_buffers(pa.string(), codes.size, buffers)
+    return string_array(found.data, found.ends, codes < 0)
 
 
 def string(raw: bytes) -> str | None:
