@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from traceql.kernels.decorator import bare_kernel
 
 if TYPE_CHECKING:

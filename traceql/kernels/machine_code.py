@@ -41,12 +41,14 @@ _FROM_SYSTEM = frozenset(
     "memset memcpy memmove memcmp exp log log2 log10 pow sqrt floor ceil sin cos".split()
 )
 _NEVER_CALLED = frozenset(
-    """NRT_MemInfo_call_dtor NRT_adapt_ndarray_from_python numba_adapt_ndarray numba_do_raise
-    numba_gil_ensure numba_gil_release numba_runtime_build_excinfo_struct numba_unpickle""".split()
+    """NRT_MemInfo_call_dtor NRT_adapt_ndarray_from_python NRT_Free numba_adapt_ndarray
+    numba_do_raise numba_gil_ensure numba_gil_release numba_unpickle
+    numba_runtime_build_excinfo_struct""".split()
 )
 """Beside the kernel its object has an entrance for Python objects; what only that calls.
 
-Of arrays that come from outside a kernel owns none, so it never destroys one.
+Of arrays that come from outside a kernel owns none, so it never destroys one; and it frees only
+what it allocated, for which it would need more than these.
 """
 
 
