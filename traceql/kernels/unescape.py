@@ -36,7 +36,7 @@ def _unescape(
         found = 0
         after_mark = False
         for place in range(start, stop):
-            byte = np.int64(data[place])
+            byte = int(data[place])
             key = byte - _LETTER_A
             if after_mark and 0 <= key < keys:
                 found |= 1 << key
