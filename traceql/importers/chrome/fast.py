@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from traceql.importers._json_stream import Members, whole_object
+from traceql.importers.chrome.ahead import Ahead
 from traceql.importers.chrome.columns import Events
 from traceql.importers.chrome.feed import Feed
 from traceql.importers.chrome.interleave import interleave
@@ -83,7 +84,18 @@ class Fast:
         """
         yield from self._context.rows.rest()
         offset, blocks = stream.lend()
-        feed = Feed(blocks, offset, self._block_bytes)
+        ahead = None if self._threads == 1 else Ahead(blocks)
+        feed = Feed(blocks if ahead is None else iter(ahead), offset, self._block_bytes)
+        try:
+            ordinal, place = yield from self._scanned(feed, ordinal)
+        finally:
+            if ahead is not None:
+                ahead.stop()
+        stream.go_on(*feed.rest(feed.position if place is None else place))
+        yield Outcome(ordinal, feed.closed and place is None)
+
+    def _scanned(self, feed: Feed, ordinal: int) -> Generator[Chunk, None, tuple[int, int | None]]:
+        """Give the chunks of a feed; return the next ordinal, and where an event is damaged."""
         damage: int | None = None
         parts = scanned(feed.parts(), self._lexicons, LIFTED, self._kineto, self._threads)
         for part, lexicon, columns in parts:
@@ -97,9 +109,7 @@ class Fast:
                 break
             ordinal += part.starts.size
             feed.release(part)
-        closed = feed.closed and damage is None
-        stream.go_on(*feed.rest(feed.position if damage is None else damage))
-        yield Outcome(ordinal, closed)
+        return ordinal, damage
 
     def _batch(
         self, part: Part, columns: Columns, lexicon: Lexicon, ordinal: int
