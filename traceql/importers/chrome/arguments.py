@@ -16,15 +16,22 @@ from traceql.kernels import args_judge
 from traceql.kernels.args_judge import judge_templates
 from traceql.kernels.gather import MISSING, SAID
 from traceql.kernels.sort_out import BAD
+from traceql.kernels.work_args import read_works
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from traceql.kernels.intern import Dictionary
+    from traceql.kernels.work_args import Facts as WorkFacts
+    from traceql.kernels.work_args import Keys
+
+    Bool = NDArray[np.bool_]
 
 IS_AVERAGE = 1 << 1
 """Flag of args that sum up what they do not show."""
+IS_SURE = 1 << 2
+"""Flag of args that are strictly JSON."""
 
 _HOLE = re.compile(rb"\x01[A-P]")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -35,7 +42,7 @@ class Args:
     """The templates of one scanner's dictionary, by number.
 
     Attributes:
-        flags: BAD for those that only the slow path reads rightly, and IS_AVERAGE.
+        flags: BAD for those that only the slow path reads rightly, IS_AVERAGE, IS_SURE.
         holes: the holes of each.
         correlations: what they say of a correlation; of one field.
     """
@@ -65,7 +72,7 @@ class Args:
         judge_templates(table.arena, table.offsets, table.notes, known, bit, verdicts)
         self.holes.extend(table.notes[known:size])
         self._ends.extend(table.offsets[known + 1 : size + 1])
-        flags = np.where(verdicts & args_judge.AVERAGE, IS_AVERAGE, 0)
+        flags = np.where(verdicts & args_judge.AVERAGE, IS_AVERAGE | IS_SURE, IS_SURE)
         source = np.where(verdicts & args_judge.CORRELATION, _CORRELATION, MISSING).astype(np.int8)
         said = np.zeros(verdicts.size, np.int64)
         for place in np.flatnonzero(verdicts == 0).tolist():
@@ -77,6 +84,13 @@ class Args:
                 source[place], said[place] = SAID, correlation
         self.flags.extend(flags)
         self.correlations.extend_field(0, said, source)
+
+    def read_works(self, numbers: NDArray[np.int64], keys: Keys, out: WorkFacts) -> Bool:
+        """Read facts of some templates; tell of which all were read (`kernels.work_args`)."""
+        table, plain = self._dictionary.table, np.empty(numbers.size, np.bool_)
+        sure = np.append(self.flags.array, 0)[numbers] & IS_SURE != 0
+        read_works(table.arena, table.offsets, np.where(sure, numbers, -1), keys, out, plain)
+        return plain
 
     def column(self, ids: NDArray[np.int32]) -> pa.DictionaryArray:
         """Give the templates of ids, null for -1.

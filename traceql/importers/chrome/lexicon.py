@@ -11,7 +11,7 @@ from traceql.importers.chrome import templates
 from traceql.importers.chrome.arguments import Args
 from traceql.importers.chrome.growing import Growing
 from traceql.importers.chrome.kineto import memory_of, work_of
-from traceql.importers.chrome.templates import Facts
+from traceql.importers.chrome.templates import Facts, fact
 from traceql.importers.chrome.vocabulary import (
     Texts,
     Vocabulary,
@@ -19,15 +19,22 @@ from traceql.importers.chrome.vocabulary import (
     string,
     unread,
 )
+from traceql.kernels import work_args
+from traceql.kernels.gather import MISSING, SAID
 from traceql.kernels.key_table import KeyTable
 from traceql.kernels.scanner import Scanner
 from traceql.kernels.sort_out import CPU_PROFILE, MEMORY, TOTAL, Flags
+from traceql.kernels.work_args import Facts as WorkFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from numpy.typing import NDArray
+
     from traceql.importers.chrome.kineto import Kineto
+
+    Int64 = NDArray[np.int64]
 
 _SPECIAL = {b"[memory]": MEMORY, b"CpuProfile": CPU_PROFILE}
 ROLES = ("", "launch", "kernel", "memcpy", "memset", "mtia", "unitrace")
@@ -43,6 +50,20 @@ WORK_WIDTH = 19
 BYTES, ON_DEVICE, ADDRESS, TOTAL_BYTES, RESERVED = range(5)
 
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
+_GRID, _BLOCK, _REGISTERS, _SHARED, _GRAPH, _NODE = 8, 11, 14, 15, 16, 17
+_WORK_KEYS = work_args.keys_of({
+    "device": (DEVICE, work_args.INT32),
+    "context": (CONTEXT, work_args.INT),
+    "stream": (STREAM, work_args.INT),
+    "grid": (_GRID, work_args.THREE),
+    "block": (_BLOCK, work_args.THREE),
+    "registers per thread": (_REGISTERS, work_args.INT32),
+    "shared memory": (_SHARED, work_args.INT),
+    "graph id": (_GRAPH, work_args.INT),
+    "graph node id": (_NODE, work_args.INT),
+    "est. achieved occupancy %": (OCCUPANCY, work_args.SHARE),
+})  # fmt: skip
+"""What `kineto.work_of` reads of kernels."""
 _DOUBLE, _SIGNED = struct.Struct("<d"), struct.Struct("<q")
 _MOST_TEXT_BYTES = 32 << 20
 
@@ -96,26 +117,32 @@ class Lexicon:
     def _holes(self, args: int) -> int:
         return int(self.args.holes.array[args])
 
-    def learn_works(self, keys: Sequence[tuple[int, int, int]]) -> None:
-        """Read work on devices, (name, args, role) each: the next numbers of `work_keys`.
+    def learn_works(self, names: Int64, args: Int64, roles: Int64) -> None:
+        """Read work on devices: the next numbers of `work_keys`.
 
         Of each `work_state` becomes 0 where it is no work, -1 where the slow path must read it.
         """
-        rows = []
-        for name, args, role in keys:
-            hole = self._holes(args) if args >= 0 else 0
-            state, row = self._work(name, args, role, hole)
-            self.work_state.append(state)
-            rows.append(row)
-        if rows:
-            self.works.extend(rows)
+        found = WorkFacts(
+            np.zeros((WORK_WIDTH, args.size), np.int64),
+            np.full((WORK_WIDTH, args.size), MISSING, np.int8),
+            np.zeros(args.size),
+        )
+        plain = self.args.read_works(np.where(roles == KERNEL, args, -1), _WORK_KEYS, found)
+        found.said[OCCUPANCY] = found.shares.view(np.int64)
+        found.source[KIND] = SAID  # of what is said of kernels
+        states = np.ones(args.size, np.int64)
+        for row in np.flatnonzero(~plain).tolist():
+            states[row], said = self._work(int(names[row]), int(args[row]), int(roles[row]))
+            for field, value in enumerate(said):
+                found.said[field, row], found.source[field, row] = fact(value)
+        self.work_state.extend(states)
+        for field in range(WORK_WIDTH):
+            self.works.extend_field(field, found.said[field], found.source[field])
 
-    def _work(
-        self, name: int, args: int, role: int, holes: int
-    ) -> tuple[int, tuple[int | None, ...]]:
+    def _work(self, name: int, args: int, role: int) -> tuple[int, tuple[int | None, ...]]:
         said: Mapping[str, Any] | None = {}
         if args >= 0:
-            said = templates.read(self.args.raw(args), holes)
+            said = templates.read(self.args.raw(args), self._holes(args))
         text = self.names.texts[name] if name >= 0 else ""
         work = None if said is None else work_of(ROLES[role], text, said)
         if work is None:

@@ -84,9 +84,8 @@ def _works(columns: Columns, lexicon: Lexicon, groups: NDArray[np.uint8], rows: 
     roles = lexicon.categories.flags.array[columns.ids[at.CATEGORY_ID][rows]].astype(np.int64) >> 1
     names = np.where(roles == KERNEL, -1, names)  # of kernels, names say nothing
     ids, fresh = lexicon.work_keys.number(names.astype(np.int64), args.astype(np.int64), roles)
-    lexicon.learn_works(
-        list(zip(names[fresh].tolist(), args[fresh].tolist(), roles[fresh].tolist(), strict=True))
-    )
+    if fresh.size:
+        lexicon.learn_works(names[fresh], args[fresh].astype(np.int64), roles[fresh])
     state = lexicon.work_state.array[ids]
     device, _ = lexicon.works.gather(DEVICE, ids, columns.lifted, rows)
     unread = (state < 0) | (device < -INT32) | (device >= INT32)

@@ -68,6 +68,13 @@ def _holes(holes: int) -> dict[str, Hole]:
     return dict(_FOLDED[k] for k in range(len(_FOLDED)) if holes >> k & 1)
 
 
+def fact(value: int | None) -> tuple[int, int]:
+    """Give the value of a fact and its source, as `kernels.gather.gather` takes them."""
+    if value is None:
+        return 0, MISSING
+    return (0, value - 1) if isinstance(value, Hole) else (value, SAID)
+
+
 class Facts:
     """Rows of integers, of which some stand in lifted columns.
 
@@ -86,11 +93,7 @@ class Facts:
     def extend(self, rows: Sequence[Sequence[int | None]]) -> None:
         """Add rows; a hole says that the integer stands in a lifted column."""
         for field, column in enumerate(zip(*rows, strict=True)):
-            sources = [
-                MISSING if value is None else value - 1 if isinstance(value, Hole) else SAID
-                for value in column
-            ]
-            said = [value or 0 for value in column]
+            said, sources = zip(*map(fact, column), strict=True)
             self.extend_field(field, np.array(said, np.int64), np.array(sources, np.int8))
 
     def extend_field(self, field: int, said: Int64, source: NDArray[np.int8]) -> None:
