@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import numba
 import numpy as np
 import pytest
 from numba.core.errors import TypingError
 
-from traceql.kernels import machine_code
+from traceql.kernels import machine_code, notice
 from traceql.kernels.decorator import _Kernel, bare_kernel, intrinsic, kernel
 
 pytestmark = pytest.mark.skipif(machine_code.home() is None, reason="code is kept on Linux only")
@@ -181,6 +182,21 @@ def test_symbols_of_an_object(own_folder) -> None:
     assert machine_code.undefined_symbols(b"\x7fELF") is None
     assert not machine_code._provide({"no_such_symbol_anywhere"})
     assert not machine_code.keep("x", (), machine_code.Shape("x", None, None), b"MZ")
+
+
+def test_who_listens_is_told_once_that_kernels_are_compiled(tmp_path, monkeypatch) -> None:
+    told = []
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "numba"))
+    notice.when_compiling(lambda: told.append("compiling"))
+    try:
+        anew(half)(3.0)
+        anew(half)(4)
+        assert told == ["compiling"]
+        notice.when_compiling(lambda: told.append("again"))
+        anew(half)(5.0)
+        assert told == ["compiling"]
+    finally:
+        notice.when_compiling(None)
 
 
 def test_an_unknown_operation_is_refused_by_name() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
-from traceql.kernels import machine_code
+from traceql.kernels import machine_code, notice
 from traceql.kernels.machine_code import Shape
 
 if TYPE_CHECKING:
@@ -160,17 +160,25 @@ def _keep(compiled: Any, name: str, key: tuple[Any, ...], arguments: tuple[Any, 
     if not hasattr(compiled, "overloads"):  # compiling is switched off
         return
     kinds = tuple(compiled.typeof_pyval(argument) for argument in arguments)
+    if _cached(compiled, kinds) is None:
+        notice.compiling()
     compiled.compile(kinds)
     result = compiled.overloads[kinds]
     shape = _shape(result.fndesc.llvm_func_name, result.signature.return_type)
-    files: Any = getattr(compiled, "_cache", None)
-    if shape is None or not hasattr(files, "_cache_file"):
-        return
-    kept = files._cache_file.load(files._index_key(kinds, result.codegen))  # noqa: SLF001
-    if kept is not None:
+    kept = None if shape is None else _cached(compiled, kinds)
+    if shape is not None and kept is not None:
         _, form, code = kept[0]
         if form == "object":
             machine_code.keep(name, key, shape, code[0])
+
+
+def _cached(compiled: Any, kinds: tuple[Any, ...]) -> Any:
+    """Give what numba keeps on disk of a kernel for these types; None: nothing."""
+    files = getattr(compiled, "_cache", None)
+    if files is None or not hasattr(files, "_cache_file"):
+        return None
+    key = files._index_key(kinds, compiled.targetctx.codegen())  # noqa: SLF001
+    return files._cache_file.load(key)  # noqa: SLF001
 
 
 def _shape(symbol: str, result: Any) -> Shape | None:

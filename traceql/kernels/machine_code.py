@@ -28,7 +28,7 @@ import numpy as np
 _MAGIC = b"traceql kernel 1\n"
 _FLAGS = 0x0001 | 0x0002 | 0x0100 | 0x0400
 """Of `ndarray.flags.num`: C and Fortran order, aligned, writeable (numpy's ABI)."""
-_ALIGNED = 0x0100
+_C_ORDER, _FORTRAN_ORDER, _ALIGNED = 0x0001, 0x0002, 0x0100
 _LETTERS = {np.dtype(kind): kind for kind in ("?", "b", "B", "h", "H", "i", "I", "l", "L", "d")}
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 _DATA_OFFSET = 2 * ctypes.sizeof(ctypes.c_void_p)
@@ -84,6 +84,8 @@ def _flatten(arguments: Sequence[Any], key: list[Any], words: list[Any]) -> bool
             letter, flags = _LETTERS.get(value.dtype), value.flags.num & _FLAGS
             if letter is None or not flags & _ALIGNED:
                 return False
+            if flags & _C_ORDER:  # then numba does not ask for the other
+                flags &= ~_FORTRAN_ORDER
             shape = value.shape
             key.append((letter, len(shape), flags))
             words += (None, None, value.size, value.itemsize, _address(value), *shape)
