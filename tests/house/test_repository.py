@@ -63,7 +63,7 @@ def kernel_names() -> list[str]:
     return [
         f"{path.stem}.{name}"
         for path in sorted((ROOT / "traceql" / "kernels").glob("[a-z]*.py"))
-        if path.stem != "decorator"
+        if path.stem not in {"decorator", "machine_code", "notice"}  # what kernels run on
         for name in re.findall(r"^(?<!@inlined\n)def ([a-z]\w+)\(", path.read_text(), re.MULTILINE)
     ]
 

@@ -27,21 +27,20 @@ def tables(draw):
 
 def pack(keys, columns, texts, at=0):
     depth = len(keys[0]) if keys else 0
-    has = np.array([[v is not None for v in c] for c in columns.values()], np.bool_)
-    values = np.array([[v or 0 for v in c] for c in columns.values()], np.int64)
-    shape = (len(columns), len(keys))
+    has = [[v is not None for v in c] for c in columns.values()]
+    bits = [None if all(h) else np.packbits(np.array(h, np.bool_), bitorder="little") for h in has]
+    values = [np.array([v or 0 for v in c], np.int64) for c in columns.values()]
     ends = np.zeros(0, np.int64) if texts is None else np.cumsum([0, *map(len, texts)])
     words = np.zeros(at + len(keys) * (depth + 3 + len(columns)) + 3 * len(keys) + 1, np.int64)
-    end = packed.pack(
-        np.array(keys, np.int64).reshape(len(keys), depth).T.copy(),
+    found = packed.Columns(
         np.array(list(columns), np.int64),
-        values.reshape(shape),
-        has.reshape(shape),
+        values,
+        bits,
         np.frombuffer(b"".join(texts or []), np.uint8),
         ends.astype(np.int64),
-        words,
-        at,
     )
+    stacked = np.array(keys, np.int64).reshape(len(keys), depth).T.copy()
+    end = packed.pack(list(stacked), len(keys), found, words, at)
     starts = np.empty(len(keys), np.int64)
     assert packed.find_starts(words, at, depth, starts) == end
     return words[:end], starts, depth
@@ -54,7 +53,8 @@ def unpack(words, starts, depth):
     values = np.zeros((packed.MOST_COLUMNS, rows), np.int64)
     bits = np.zeros((packed.MOST_COLUMNS, (rows + 7) // 8), np.uint8)
     place = np.arange(packed.MOST_COLUMNS)
-    counts = packed.unpack(words, starts, depth, place, values, bits)
+    counts = np.zeros(packed.MOST_COLUMNS, np.int64)
+    packed.unpack(words, starts, depth, place, values, bits, counts)
     has = np.unpackbits(bits, axis=1, count=rows, bitorder="little")
     assert counts.tolist() == has.sum(axis=1).tolist()
     for mask, those in (
@@ -87,7 +87,15 @@ def test_rows_come_back_in_any_order(table, at, random):
     random.shuffle(order)
     starts = starts[order]
     moved = np.empty(packed.count_words(words, starts, depth), np.int64)
-    assert packed.copy_rows(words, starts, depth, moved) == len(moved)
+    assert packed.copy_rows(words, starts, depth, 0, moved) == (len(starts), len(moved))
+    if len(moved):
+        fewer = np.zeros(len(moved) - 1, np.int64)
+        row, size = packed.copy_rows(words, starts, depth, 0, fewer)
+        assert row == len(starts) - 1
+        assert fewer[:size].tolist() == moved[:size].tolist()
+        assert packed.copy_rows(words, starts, depth, row, moved.copy()) == (
+            len(starts), len(moved) - size
+        )  # fmt: skip
     fresh = np.empty(len(keys), np.int64)
     packed.find_starts(moved, 0, depth, fresh)
 

@@ -95,9 +95,11 @@ def test_gaps_are_what_is_not_covered(lists, start, stop):
             assert gaps == reference.runs(set(range(first, last)) - covered)
 
 
-@given(groups)
-def test_overlap_count_counts_at_every_change(lists):
-    found = spans.overlap_count(*sorted_columns(lists))
+@given(groups, st.sampled_from([1, 3, 256]))
+def test_overlap_count_counts_at_every_change(lists, most_open):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spans, "_MOST_OPEN", most_open)
+        found = spans.overlap_count(*sorted_columns(lists))
 
     for rows, steps in zip(lists, split(found.counts, found.ts, found.value), strict=True):
         times = {ts for ts, _ in rows} | {ts + dur for ts, dur in rows if dur >= 0}

@@ -14,8 +14,6 @@ from traceql.assembly.columns import Values, array_of, where
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Pending = tuple[NDArray[np.int64], NDArray[np.bool_]]
-
 
 class Batches:
     """Cuts and joins rows to BATCH_ROWS: whole batches are row groups, which nobody copies again.
@@ -26,7 +24,7 @@ class Batches:
     def __init__(self, schema: pa.Schema) -> None:
         """Make batches of a schema of integers."""
         self._schema = schema
-        self._columns: dict[str, Pending] = {}
+        self._columns: dict[str, _Waiting] = {}
         self._rows = 0
 
     def add(self, columns: Mapping[str, Values | None], rows: int) -> list[pa.RecordBatch]:
@@ -54,21 +52,50 @@ class Batches:
         """Give what is waiting as a batch, if there is any."""
         if self._rows == 0:
             return []
-        columns = {
-            name: where(values[: self._rows], has[: self._rows])
-            for name, (values, has) in self._columns.items()
-        }
+        columns = {name: waiting.column(self._rows) for name, waiting in self._columns.items()}
         batch = batch_of(self._schema, columns, self._rows)
         self._columns, self._rows = {}, 0
         return [batch]
 
     def _put(self, name: str, column: Values, at: int, count: int) -> None:
-        if name not in self._columns:
-            room = order.BATCH_ROWS
-            self._columns[name] = np.empty(room, np.int64), np.zeros(room, np.bool_)
-        values, has = self._columns[name]
-        values[self._rows : self._rows + count] = column.values[at : at + count]
-        has[self._rows : self._rows + count] = column.has[at : at + count]
+        waiting = self._columns.get(name)
+        if waiting is None:
+            waiting = self._columns[name] = _Waiting(self._schema.field(name).type)
+        waiting.put(self._rows, column, at, count)
+
+
+class _Waiting:
+    """A column of a batch that is not full yet; what was not put is missing."""
+
+    def __init__(self, kind: pa.DataType) -> None:
+        # Of its stored type at once, so that nobody has to convert it.
+        floating = pa.types.is_floating(kind)
+        self._values = np.empty(order.BATCH_ROWS, np.int64 if floating else kind.to_pandas_dtype())
+        self._has: NDArray[np.bool_] | None = None
+        self._full = 0
+        """While nothing is missing: up to where."""
+
+    def put(self, row: int, column: Values, at: int, count: int) -> None:
+        """Put `count` values of a column, from `at` on, at `row`."""
+        self._values[row : row + count] = column.values[at : at + count]
+        if self._has is None and column.bits is None and self._full == row:
+            self._full = row + count
+            return
+        has = self._flags()
+        has[row : row + count] = True if column.bits is None else column.has[at : at + count]
+
+    def column(self, rows: int) -> Values:
+        """Give the first rows."""
+        values = self._values[:rows]
+        if self._has is None and self._full == rows:
+            return Values(values, None)
+        return where(values, self._flags()[:rows])
+
+    def _flags(self) -> NDArray[np.bool_]:
+        if self._has is None:
+            self._has = np.zeros(order.BATCH_ROWS, np.bool_)
+            self._has[: self._full] = True
+        return self._has
 
 
 def batch_of(schema: pa.Schema, columns: Mapping[str, Values | None], rows: int) -> pa.RecordBatch:

@@ -21,7 +21,7 @@ class Values(NamedTuple):
     """A column as numbers."""
 
     values: Int64
-    """Int64 [n]; anything where there is no value."""
+    """Int64 [n], or of its stored type on its way out; anything where there is no value."""
     bits: Bytes | None
     """Uint8 [(n + 7) // 8], a bit for each value as in Arrow; None: all are there."""
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Int64 = NDArray[np.int64]
 
 NO_TEXT = -1
+_REFUSED = -2
+_MOST_DICTIONARIES = 8
 _INDEX_BITS = 27
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
 """A provisional id is column (3 bits), on disk or not (1 bit), index: 134 M texts a column."""
@@ -39,8 +41,7 @@ class Column:
         self.first: list[int] = []
         self._writer: RunWriter | None = None
         self.spilled = 0
-        self._last = pa.array([], pa.string())
-        self._last_ids = np.empty(0, np.int32)
+        self._dictionaries: dict[tuple[int, ...], tuple[pa.Array, NDArray[np.int32]]] = {}
 
     @property
     def texts(self) -> list[str]:
@@ -59,49 +60,63 @@ class Column:
         """
         if texts.null_count == len(texts):
             return pa.nulls(len(texts), pa.int32())
-        known_ids = self._known(texts)
-        if known_ids is not None:
-            return known_ids
-        values, codes, first = _distinct(texts)
-        ids = np.empty(len(values) + 1, np.int64)
-        ids[-1] = NO_TEXT
-        refused = NO_TEXT - 1
-        for place, text in enumerate(values):
-            found = self._ids.get(text)
-            if found is None:
-                found = self._remember(text, int(ordinal[first[place]]), refused)
-            ids[place] = found
-        numbers = ids[codes]
-        unknown = np.flatnonzero(numbers == refused)
-        if len(unknown):
-            numbers[unknown] = self._write(texts, unknown)
-        known = numbers != NO_TEXT
-        return pa.array((numbers + self._base).astype(np.int32), mask=~known)
-
-    def _known(self, texts: pa.Array) -> pa.Array | None:
-        """Give the ids of dictionary-encoded texts that were all met before; else None."""
         if not isinstance(texts, pa.DictionaryArray) or texts.dictionary.null_count:
-            return None
-        dictionary = texts.dictionary
-        if not _is_same(dictionary, self._last):
-            ids = [self._ids.get(text, NO_TEXT) for text in dictionary.to_pylist()]
-            self._last, self._last_ids = dictionary, np.array(ids, np.int32)
-        indices = texts.indices
-        mask = None
+            texts = texts.cast(pa.string()).dictionary_encode()
+        ids = self._ids_of(texts.dictionary)
+        indices, mask = texts.indices, None
         if indices.null_count:
             mask = indices.is_null().to_numpy(zero_copy_only=False)
             indices = indices.fill_null(0)
-        numbers = self._last_ids[indices.to_numpy()]
-        unmet = numbers == NO_TEXT
-        if (unmet if mask is None else unmet & ~mask).any():
-            self._last = pa.array([], pa.string())
-            return None
+        places = indices.to_numpy()
+        numbers = ids[places]
+        unmet = _rows_with(numbers, NO_TEXT, mask)
+        if unmet.size:
+            self._meet(texts.dictionary, places[unmet], ordinal[unmet], ids)
+            numbers = ids[places]
+        refused = _rows_with(numbers, _REFUSED, mask)
+        if refused.size:
+            numbers[refused] = self._write(texts, refused)
         numbers += self._base
         return pa.array(numbers, mask=mask)
 
-    def _remember(self, text: str, ordinal: int, refused: int) -> int:
+    def _ids_of(self, dictionary: pa.Array) -> NDArray[np.int32]:
+        """Give what is known of the texts of a dictionary: ids, NO_TEXT, or _REFUSED.
+
+        A dictionary that lies where an earlier one does has its texts, and more after them.
+        """
+        place = _place(dictionary)
+        earlier = self._dictionaries.pop(place, None)
+        size = len(dictionary)
+        ids = np.empty(0, np.int32) if earlier is None else earlier[1]
+        if len(ids) < size:
+            longer = np.full(max(size, 2 * len(ids)), NO_TEXT, np.int32)
+            longer[: len(ids)] = ids
+            ids = longer
+        if len(self._dictionaries) == _MOST_DICTIONARIES:
+            del self._dictionaries[next(iter(self._dictionaries))]
+        # The dictionary is kept, so that no other can come to lie in its place.
+        self._dictionaries[place] = dictionary, ids
+        return ids
+
+    def _meet(
+        self, dictionary: pa.Array, places: NDArray[np.int32], ordinal: Int64,
+        ids: NDArray[np.int32],
+    ) -> None:  # fmt: skip
+        """Enter texts that are met for the first time in this dictionary, in order of rows."""
+        new, first = np.unique(places, return_index=True)
+        order = np.argsort(first)
+        new, first = new[order], ordinal[first[order]]
+        texts = dictionary.take(pa.array(new)).to_pylist()
+        ids[new] = [
+            self._remember(text, at) for text, at in zip(texts, first.tolist(), strict=True)
+        ]
+
+    def _remember(self, text: str, ordinal: int) -> int:
+        found = self._ids.get(text)
+        if found is not None:
+            return found
         if len(self._ids) >= self._most_texts or len(text) > self._left_chars:
-            return refused
+            return _REFUSED
         self._left_chars -= len(text)
         number = self._ids[text] = len(self._ids)
         self.first.append(ordinal)
@@ -208,31 +223,13 @@ class Dictionary:
             yield from column.spilled_texts()
 
 
-def _is_same(one: pa.Array, two: pa.Array) -> bool:
-    """Tell whether two arrays of texts, both alive, stand at the same place."""
-    return (
-        len(one) == len(two)
-        and one.offset == two.offset
-        and all(
-            (a and a.address) == (b and b.address)
-            for a, b in zip(one.buffers(), two.buffers(), strict=True)
-        )
-    )
+def _rows_with(numbers: NDArray[np.int32], number: int, mask: NDArray[np.bool_] | None) -> Int64:
+    """Find the rows with a number, but for those that the mask says to be null."""
+    found = numbers == number
+    return np.flatnonzero(found if mask is None else found & ~mask)
 
 
-def _distinct(texts: pa.Array) -> tuple[list[str], Int64, Int64]:
-    """Give the distinct texts by first appearance, the code of each row (-1: null), first rows."""
-    if isinstance(texts, pa.DictionaryArray) and texts.dictionary.null_count:
-        texts = texts.cast(texts.type.value_type)
-    encoded = texts if isinstance(texts, pa.DictionaryArray) else texts.dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy().astype(np.int64)
-    size = len(encoded.dictionary)
-    first = np.full(size + 1, len(codes), np.int64)
-    # Of several writes to one place the last stays: backwards, that is the first row.
-    first[codes[::-1]] = np.arange(len(codes))[::-1]
-    used = np.flatnonzero(first[:size] < len(codes))
-    used = used[np.argsort(first[used], kind="stable")]
-    recode = np.full(size + 1, -1, np.int64)
-    recode[used] = np.arange(len(used))
-    values = encoded.dictionary.take(pa.array(used)).to_pylist()
-    return values, recode[codes], first[used]
+def _place(texts: pa.Array) -> tuple[int, ...]:
+    """Say where an array of texts lies in memory."""
+    buffers = (0 if buffer is None else buffer.address for buffer in texts.buffers())
+    return (texts.offset, *buffers)

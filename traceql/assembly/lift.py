@@ -10,9 +10,11 @@ import pyarrow.compute as pc
 
 from traceql.kernels.lift import MARK
 from traceql.kernels.lift import lift as lift_bytes
+from traceql.kernels.unescape import ESCAPE as ESCAPE_MARK
+from traceql.kernels.unescape import unescape as unescape_bytes
 
 HOLE = chr(MARK)
-ESCAPE = "\x02"
+ESCAPE = chr(ESCAPE_MARK)
 """Stands before a text without holes that could be taken for one with holes."""
 
 
@@ -73,17 +75,15 @@ def unescape(texts: pa.Array, keys: int) -> tuple[pa.Array, pa.Array]:
     Returns:
         Texts, and int32 bit sets of holes.
     """
-    escaped = pc.starts_with(texts, ESCAPE)
-    holes = np.zeros(len(texts), np.int32)
-    if pc.any(pc.match_substring(texts, HOLE)).as_py():
-        for number in range(keys):
-            marked = pc.and_not(pc.match_substring(texts, HOLE + chr(ord("A") + number)), escaped)
-            holes |= marked.to_numpy(zero_copy_only=False).astype(np.int32) << number
-    if pc.any(escaped).as_py():
-        # The first ESCAPE of an escaped text is its first character. (binary_slice fails on some.)
-        bare = pc.replace_substring(texts, ESCAPE, "", max_replacements=1)
-        texts = pc.if_else(escaped, bare, texts)
-    return texts, pa.array(holes)
+    data, offsets = _bytes(texts)
+    found, holes = unescape_bytes(data, offsets, keys)
+    valid = None
+    if texts.null_count:
+        valid = pa.py_buffer(
+            np.packbits(texts.is_valid().to_numpy(zero_copy_only=False), bitorder="little")
+        )
+    buffers = [valid, pa.py_buffer(found.ends), pa.py_buffer(found.data)]
+    return pa.Array.from_buffers(pa.string(), len(texts), buffers), pa.array(holes)
 
 
 def _escape(texts: pa.Array, complete: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> pa.Array:

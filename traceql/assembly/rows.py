@@ -48,7 +48,7 @@ class Rows(NamedTuple):
     def copy(self) -> Rows:
         """Give the same rows, for as long as wanted."""
         words = np.empty(packed.count_words(self.words, self.starts, self.depth), np.int64)
-        packed.copy_rows(self.words, self.starts, self.depth, words)
+        packed.copy_rows(self.words, self.starts, self.depth, 0, words)
         starts = np.empty(len(self.starts), np.int64)
         packed.find_starts(words, 0, self.depth, starts)
         return self._replace(words=words, starts=starts)
@@ -68,7 +68,8 @@ class Rows(NamedTuple):
         place[numbers] = np.arange(len(numbers))
         values = np.empty((len(numbers), rows), np.int64)
         bits = np.zeros((len(numbers), (rows + 7) // 8), np.uint8)
-        counts = packed.unpack(self.words, self.starts, self.depth, place, values, bits).tolist()
+        counts = np.zeros(len(numbers), np.int64)
+        packed.unpack(self.words, self.starts, self.depth, place, values, bits, counts)
         return {
             self.names[c]: Values(values[at], None if counts[at] == rows else bits[at])
             for at, c in enumerate(numbers)
@@ -124,14 +125,12 @@ class RowSorter:
         count = len(keys[0]) if keys else len(next(iter(columns.values())).values)
         if count == 0:
             return
-        ready = self._ready(columns, texts, count)
+        ready = self._ready(columns, texts)
         room = count * (self._depth + 3 + len(ready.numbers)) + len(ready.text) // _WORD + 1
         if self._end + room > len(self._words) or self.held_bytes > RUN_BYTES:
             self._make_room(room)
-        stacked = np.stack(keys) if keys else np.empty((0, count), np.int64)
-        self._end = packed.pack(
-            stacked.astype(np.int64, copy=False), *ready, self._words, self._end
-        )
+        whole = [as_input(key, np.int64) for key in keys]
+        self._end = packed.pack(whole, count, ready, self._words, self._end)
         self._took(count)
 
     def move(self, keys: Int64, rows: Rows) -> None:
@@ -156,18 +155,14 @@ class RowSorter:
         self.held_bytes = self._end * _WORD + self._held * _SORT_BYTES
         self._memory.check()
 
-    def _ready(
-        self, columns: Mapping[str, Values], texts: Texts | None, count: int
-    ) -> packed.Columns:
+    def _ready(self, columns: Mapping[str, Values], texts: Texts | None) -> packed.Columns:
         there = sorted(columns, key=self._numbers.__getitem__)
-        values = np.empty((len(there), count), np.int64)
-        has = np.empty((len(there), count), np.bool_)
-        for place, name in enumerate(there):
-            values[place], has[place] = columns[name].values, columns[name].has
+        values = [np.ascontiguousarray(columns[name].values, np.int64) for name in there]
+        bits = [columns[name].bits for name in there]
         numbers = as_input([self._numbers[name] for name in there], np.int64)
         text = as_input((), np.uint8) if texts is None else as_input(texts.text, np.uint8)
         ends = as_input((), np.int64) if texts is None else as_input(texts.ends, np.int64)
-        return packed.Columns(numbers, values, has, text, ends)
+        return packed.Columns(numbers, values, bits, text, ends)
 
     def _make_room(self, words: int) -> None:
         self.spill()

@@ -92,6 +92,10 @@ class Run:
                 yield reader.get_batch(block)
 
 
+_BLOCK_WORDS = 1 << 16
+"""Most words of a block of packed rows, but for a longer row."""
+
+
 class PackedWriter:
     """Writes packed rows (`traceql.kernels.packed`) in blocks; a full disk is StoreFull."""
 
@@ -108,11 +112,19 @@ class PackedWriter:
             raise StoreFull(path, None, None) from error
 
     def write(self, words: Int64, starts: Int64, depth: int) -> None:
-        """Append a block: the rows that begin at `starts`, in that order."""
-        size = packed.count_words(words, starts, depth)
-        if size > len(self._block):
-            self._block = np.empty(size, np.int64)
-        packed.copy_rows(words, starts, depth, self._block)
+        """Append the rows that begin at `starts`, in that order, as a block or a few."""
+        if len(self._block) == 0:
+            self._block = np.empty(_BLOCK_WORDS, np.int64)
+        row = 0
+        while row < len(starts):
+            row, size = packed.copy_rows(words, starts, depth, row, self._block)
+            if size == 0:  # one row with a long text
+                longest = packed.count_words(words, starts[row : row + 1], depth)
+                self._block = np.empty(longest, np.int64)
+            else:
+                self._append(size)
+
+    def _append(self, size: int) -> None:
         self._sizes.append(size)
         left = memoryview(self._block[:size].view(np.uint8).data)
         try:

@@ -6,6 +6,7 @@ command are imported before it runs, so that `traceql --help` stays quick.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -15,7 +16,10 @@ import click
 
 from traceql import __version__
 from traceql.errors import TraceQLError
+from traceql.kernels import notice
 
+_COMPILING = "compiling kernels for this machine, once: about 20 s"
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 _ORDER = ("ingest", "query", "analyze", "report", "list", "store", "doctor")
@@ -55,6 +59,9 @@ def cli(ctx: click.Context, *, debug: bool) -> None:
 
 def main() -> None:
     """Run the command line; the one place that prints errors and chooses the exit code."""
+    # Imports and rows make many objects and hardly any garbage: looking for it took a tenth.
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    notice.when_compiling(lambda: click.echo(_COMPILING, err=True))
     debug = "--debug" in sys.argv
     try:
         code = cli.main(standalone_mode=False)

@@ -13,6 +13,7 @@ from traceql.engine import window as windows
 from traceql.engine.window import ALWAYS, Window
 from traceql.errors import StoreError, UnknownAnalysis
 from traceql.model import tables
+from traceql.model.lean_arrow import spare_pandas
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,6 +64,7 @@ def analyze(  # noqa: PLR0913  (the one door: every choice has a default)
         BadParameter: of `parameters` or `window`.
         QueryError: an input reached a limit.
     """
+    spare_pandas()
     chosen = choose(only, families)
     classes = {name: _class(name) for name in _with_producers(chosen)}
     run = _Run(

@@ -25,6 +25,22 @@ _EVENTS = [
     {"name": f"op{i % 3}", "cat": "cpu_op", "ph": "X", "ts": 10 * i, "dur": 5, "pid": 1, "tid": 1}
     for i in range(300)
 ]
+_ODD_EVENTS = [
+    {"name": "b", "cat": "c", "ph": "B", "ts": 1, "pid": 1, "tid": "two", "args": {"stream": 7}},
+    {"name": "b", "ph": "E", "ts": 9.5, "pid": 1, "tid": "two", "args": {"result": "done"}},
+    {"name": "k", "cat": "kernel", "ph": "X", "ts": 5, "dur": 2, "pid": 0, "tid": 7,
+     "args": {"device": 0, "stream": 7, "correlation": 3, "grid": [1, 2, 3], "note": '"é"'}},
+    {"name": "launch", "cat": "cuda_runtime", "ph": "X", "ts": 3, "dur": 1, "pid": 1, "tid": 1,
+     "args": {"correlation": 3}},
+    {"name": "ac2g", "cat": "ac2g", "ph": "s", "id": 3, "ts": 3, "pid": 1, "tid": 1},
+    {"name": "ac2g", "cat": "ac2g", "ph": "f", "bp": "e", "id": 3, "ts": 5, "pid": 0, "tid": 7},
+    {"name": "m", "ph": "C", "ts": 2, "pid": 1, "args": {"bytes": 5, "peak": 7.5}},
+    {"name": "a", "cat": "io", "ph": "b", "id": "0x1", "ts": 1, "pid": 1, "tid": 1},
+    {"name": "a", "cat": "io", "ph": "e", "id": "0x1", "ts": 8, "pid": 1, "tid": 1},
+    {"name": "i", "ph": "i", "s": "t", "ts": 4, "pid": 1, "tid": 1},
+    {"name": "thread_name", "ph": "M", "pid": 1, "tid": 1, "args": {"name": "main"}},
+]  # fmt: skip
+_MANY = 20_000
 _SELF_NS = 300 * 5000
 
 
@@ -45,6 +61,7 @@ def examine(store_path: str | Path) -> Iterator[Check]:
     yield Check("traceql", "ok", f"{traceql.__version__} on Python {platform.python_version()}")
     yield from _packages()
     yield _resources()
+    yield _kernels()
     yield _whole_way()
     yield _store(Path(store_path))
 
@@ -69,6 +86,55 @@ def _resources() -> Check:
     except TraceQLError as error:
         return Check("resources", "broken", str(error))
     return Check("resources", "ok", f"{count} tables, {modules} SQL modules")
+
+
+def _kernels() -> Check:
+    """Run every kernel that ingest and SQL need, so that the cache has them from now on."""
+    from traceql.kernels import machine_code
+    from traceql.model.lean_arrow import spare_pandas
+
+    start = time.perf_counter()
+    spare_pandas()
+    with tempfile.TemporaryDirectory(prefix="traceql-doctor-") as folder:
+        try:
+            _scan(Path(folder))
+            count = _run_sql_kernels()
+        except TraceQLError as error:
+            return Check("kernels", "broken", str(error))
+    home = machine_code.home()
+    where = "kept by numba" if home is None else f"kept in {home}"
+    return Check("kernels", "ok", f"{count} in SQL; {where}; {time.perf_counter() - start:.1f} s")
+
+
+def _scan(folder: Path) -> None:
+    """Ingest events of every kind by the compiled path, which small files do not take."""
+    from traceql.engine import database
+
+    trace = folder / "scanned.json"
+    many = [
+        {"name": f"op{i % 700}", "ph": "X", "ts": i // 3, "dur": i * i % 99_991, "pid": 1,
+         "tid": i % 5, "args": {"device": i % 2, "stream": 7} if i % 3 else {"Bytes": i}}
+        for i in range(_MANY)
+    ]  # fmt: skip
+    trace.write_text(json.dumps({"traceEvents": _ODD_EVENTS + many}))
+    db = database.open(folder / "store", create=True)
+    # So little memory that rows have to be sorted in parts and merged.
+    db.ingest(trace, options={"path": "fast", "threads": 1}, memory_limit_bytes=1 << 20)
+
+
+def _run_sql_kernels() -> int:
+    """Call each kernel that SQL knows with a list without rows."""
+    import duckdb
+
+    from traceql.query.relations import kernels
+
+    connection = duckdb.connect(":memory:")
+    for kernel in kernels().values():
+        empty = ", ".join(f"{'[]' if t.endswith('[]') else 1}::{t} AS c{i}"
+                          for i, t in enumerate(kernel.takes))  # fmt: skip
+        given = connection.sql(f"SELECT {empty}").to_arrow_table()
+        kernel.run(*(column.combine_chunks() for column in given.columns))
+    return len(kernels())
 
 
 def _whole_way() -> Check:

@@ -15,6 +15,7 @@ import traceql
 from traceql.engine import memory, sql_script
 from traceql.errors import InputError, StoreError, StoreFull
 from traceql.model import tables
+from traceql.model.lean_arrow import spare_pandas
 from traceql.model.protocols import Chunk
 from traceql.store import durable, naming
 from traceql.store.manifest import Manifest
@@ -92,6 +93,7 @@ def ingest(  # noqa: PLR0913  (all but two are options)
         StoreFull, StoreBusy, StoreError: the store cannot take it.
     """
     start = time.perf_counter()
+    spare_pandas()
     for chosen in (name, group):
         if chosen is not None:
             naming.checked(chosen)

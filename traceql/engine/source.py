@@ -150,7 +150,7 @@ class FileSource:
                     break
                 yield piece
             left = joined[len(joined) - len(joined) % size :] if have >= size else b""
-            pending, have = [left], len(left)
+            pending, have = [left] if left else [], len(left)
 
     def _fill(self) -> None:
         have = sum(map(len, self._waiting))

@@ -9,9 +9,9 @@ element.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Self
 
 from traceql.importers._json_grammar import (
     CUT_OFF,
@@ -42,6 +42,30 @@ class Element(NamedTuple):
     """None where the element is no object."""
 
 
+class Blocks:
+    """Blocks of a text, of which some can be put back."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._front: deque[bytes] = deque()
+        self._blocks = iter(blocks)
+        self._error: BaseException | None = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._front:
+            return self._front.popleft()
+        if self._error is not None:
+            raise self._error
+        return next(self._blocks)
+
+    def put_back(self, blocks: Sequence[bytes], error: BaseException | None = None) -> None:
+        """Put blocks before what is still to come; an error comes in the place of that."""
+        self._front.extendleft(block for block in reversed(blocks) if block)
+        self._error = error or self._error
+
+
 class JsonStream:
     """A cursor over blocks of JSON text.
 
@@ -52,7 +76,7 @@ class JsonStream:
     """
 
     def __init__(self, blocks: Iterable[bytes], report: Callable[[str, int], None]) -> None:
-        self._blocks = iter(blocks)
+        self._blocks = Blocks(blocks)
         self._report = report
         self._data = b""
         self._base = 0
@@ -111,17 +135,19 @@ class JsonStream:
                 return
             self._more()
 
-    def lend(self) -> tuple[int, Iterator[bytes]]:
+    def lend(self) -> tuple[int, Blocks]:
         """Give the offset of the cursor, and the text from there on for another to read."""
         rest = self._data[self._at :]
         self._base += self._at
         self._data, self._at, self._start = b"", 0, 0
-        return self._base, chain((rest,), self._blocks)
+        self._blocks.put_back([rest])
+        return self._base, self._blocks
 
-    def go_on(self, offset: int, blocks: Iterator[bytes]) -> None:
-        """Go on at an offset, with the text from there on."""
+    def go_on(self, offset: int, unread: Sequence[bytes]) -> None:
+        """Go on at an offset, with the text from there on: what of it was read, then the rest."""
         self._data, self._at, self._start = b"", 0, 0
-        self._base, self._blocks, self._ended = offset, blocks, False
+        self._blocks.put_back(unread)
+        self._base, self._ended = offset, False
 
     def find(self, pattern: re.Pattern[bytes]) -> bool:
         """Move behind the next match of a pattern of at most 4 KiB; False: to the end."""

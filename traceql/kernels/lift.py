@@ -68,7 +68,8 @@ def lift(data: ArrayLike, offsets: ArrayLike, keys: Sequence[bytes]) -> Lifted:
     out_offsets = np.zeros(rows + 1, np.int64)
     holes = np.zeros(rows, np.int32)
     values = np.zeros((len(keys), rows), np.int64)
-    _lift(texts, places, key_data, key_ends, out, out_offsets, holes, values)
+    members, times = np.empty((_MOST, 3), np.int64), np.zeros(26, np.int64)
+    _lift(texts, places, key_data, key_ends, out, out_offsets, holes, values, members, times)
     return Lifted(out[: out_offsets[-1]], out_offsets, holes, values)
 
 
@@ -197,17 +198,16 @@ def _find(data: Bytes, start: int, stop: int, keys: Bytes, ends: Int64, found: I
 @kernel
 def _lift(
     data: Bytes, offsets: Int64, keys: Bytes, ends: Int64,
-    out: Bytes, out_offsets: Int64, holes: Int32, values: Int64,
+    out: Bytes, out_offsets: Int64, holes: Int32, values: Int64, found: Int64, times: Int64,
 ) -> None:  # fmt: skip
-    found = np.empty((_MOST, 3), np.int64)
-    times = np.zeros(26, np.int64)
     at = 0
     for row in range(offsets.shape[0] - 1):
         start, stop = offsets[row], offsets[row + 1]
         size = 0
         if start < stop and _is_flat(data, start, stop):
             size = max(_find(data, start, stop, keys, ends, found), 0)
-        times[:] = 0
+        for k in range(26):
+            times[k] = 0
         for k in range(size):
             times[found[k, 0]] += 1
         copied = start

@@ -58,7 +58,10 @@ def argsort(*keys: ArrayLike) -> Int32:
     if is_sorted(*checked):
         return np.arange(rows, dtype=np.int32)
     word, bits, used = _pack(checked)
-    order = _radix_order(word, bits)
+    words = np.empty((2, rows), np.uint64)
+    words[0] = word
+    room = np.empty((2, rows), np.int32)
+    order: Int32 = room[_radix_order(bits, words, room, np.zeros((6, 2048), np.int64))]
     if used < len(checked):
         _break_ties(order, word, checked[used:])
     return order
@@ -129,32 +132,41 @@ def _is_before(keys: Int64, one: int, other: int) -> bool:
 
 
 @kernel
-def _radix_order(word: UInt64, bits: int) -> Int32:
-    """Sort stably by the low `bits` of each word, 11 bits a pass (Knuth, TAOCP 3, 5.2.5)."""
-    rows = word.shape[0]
-    order = np.arange(rows).astype(np.int32)
-    other = np.empty(rows, np.int32)
-    words = word.copy()
-    # Words move with their rows: reading them through `order` would miss the cache each time.
-    moved = np.empty(rows, np.uint64)
-    counts = np.zeros(2048, np.int64)
-    for shift in range(0, bits, 11):
-        counts[:] = 0
-        for i in range(rows):
-            digit = np.int64((words[i] >> np.uint64(shift)) & np.uint64(2047))
-            counts[digit] += 1
+def _radix_order(bits: int, words: UInt64, order: Int32, counts: Int64) -> int:
+    """Sort stably by the low `bits` of each word, 11 bits a pass (Knuth, TAOCP 3, 5.2.5).
+
+    Args:
+        bits: 0 to 64.
+        words: uint64 [2, n], the words in row 0; written over.
+        order: int32 [2, n], room.
+        counts: int64 [6, 2048], zeros.
+
+    Returns:
+        The row of `order` that has the result.
+    """
+    rows = words.shape[1]
+    passes = (bits + 10) // 11
+    for i in range(rows):
+        order[0, i] = i
+        word = words[0, i]
+        for step in range(passes):
+            counts[step, np.int64(word & np.uint64(2047))] += 1
+            word >>= np.uint64(11)
+    now = 0
+    for step in range(passes):
+        shift = np.uint64(11 * step)
         total = 0
         for place in range(2048):
-            count = counts[place]
-            counts[place] = total
+            count = counts[step, place]
+            counts[step, place] = total
             total += count
+        # Words move with their rows: reading them through `order` would miss the cache each time.
         for i in range(rows):
-            value = words[i]
-            digit = np.int64((value >> np.uint64(shift)) & np.uint64(2047))
-            at = counts[digit]
-            counts[digit] = at + 1
-            other[at] = order[i]
-            moved[at] = value
-        order, other = other, order
-        words, moved = moved, words
-    return order
+            value = words[now, i]
+            digit = np.int64((value >> shift) & np.uint64(2047))
+            at = counts[step, digit]
+            counts[step, digit] = at + 1
+            order[1 - now, at] = order[now, i]
+            words[1 - now, at] = value
+        now = 1 - now
+    return now

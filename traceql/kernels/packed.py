@@ -7,13 +7,14 @@ touch what is missing. Rows compare by their keys, first key first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from traceql.kernels.decorator import kernel
-from traceql.kernels.vector import first_bit
+from traceql.kernels.decorator import bare_kernel, kernel
+from traceql.kernels.vector import first_bit, load8, load64, signed
 
 Bool = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
@@ -33,46 +34,67 @@ class Columns(NamedTuple):
 
     numbers: Int64
     """Int64 [m]: which columns these are, ascending, below MOST_COLUMNS."""
-    values: Int64
-    """Int64 [m, n]."""
-    has: Bool
-    """Bool [m, n]."""
+    values: Sequence[Int64]
+    """Int64 [n] each."""
+    bits: Sequence[Bytes | None]
+    """Uint8 [(n + 7) // 8] each, a bit for each value as in Arrow; None: all are there."""
     text: Bytes
     """The rows' texts one after the other; empty if they have none."""
     text_ends: Int64
     """Int64 [n + 1] or [0]: where in `text` each row's text ends, after a leading 0."""
 
 
-@kernel
-def pack(
-    keys: Int64, numbers: Int64, values: Int64, has: Bool, text: Bytes, ends: Int64,
-    words: Int64, at: int,
-) -> int:  # fmt: skip
+def pack(keys: Sequence[Int64], rows: int, columns: Columns, words: Int64, at: int) -> int:
     """Write rows to `words` from `at` on; give the end.
 
     Args:
-        keys: int64 [k, n].
-        numbers: see Columns, as the next four.
-        values: [m, n].
-        has: [m, n].
-        text: of all rows.
-        ends: empty if rows have no text.
-        words: int64, with room for k + 2 + m words a row, and the texts.
+        keys: int64 [n] each, contiguous, first key first.
+        rows: n.
+        columns: what they have.
+        words: int64, with room for k + 3 + m words a row, and the texts.
         at: where to begin.
+
+    Raises:
+        ValueError: lengths differ, or an array is not as described.
     """
-    depth, rows, width = keys.shape[0], keys.shape[1], numbers.shape[0]
-    flags = np.int64(1) << numbers
+    sources = [*keys, *columns.values]
+    size = (rows + 7) // 8
+    if any(array.dtype != np.int64 or array.shape != (rows,) for array in sources) or any(
+        bits is not None and (bits.dtype != np.uint8 or bits.shape != (size,))
+        for bits in columns.bits
+    ):
+        raise ValueError("columns must be of their types and of one length")
+    if not all(
+        array.flags.c_contiguous for array in (*sources, *columns.bits) if array is not None
+    ):
+        raise ValueError("columns must be contiguous")
+    # Columns lie where they lie: to gather them in one array would cost as much as to pack them.
+    places = np.array([array.ctypes.data for array in sources], np.int64)
+    bits = np.array([0 if b is None else b.ctypes.data for b in columns.bits], np.int64)
+    return _pack(len(keys), rows, places, bits, columns.numbers, columns.text, columns.text_ends,
+                 words, at)  # fmt: skip
+
+
+@bare_kernel
+def _pack(
+    depth: int, rows: int, places: Int64, bits: Int64, numbers: Int64, text: Bytes, ends: Int64,
+    words: Int64, at: int,
+) -> int:  # fmt: skip
+    """Pack from the addresses of keys and columns; `bits` are 0 where all values are there."""
+    width = numbers.shape[0]
     with_text = ends.shape[0] > 0
     for i in range(rows):
         for k in range(depth):
-            words[at + k] = keys[k, i]
+            words[at + k] = signed(load64(places[k] + 8 * i))
         end = at + depth + 1
-        mask = np.int64(0)
+        mask = 0
         for c in range(width):
-            # Without a branch: what is missing is written over by what comes next.
-            words[end] = values[c, i]
-            present = np.int64(has[c, i])
-            mask |= flags[c] * present
+            # What is missing is written over by what comes next.
+            words[end] = signed(load64(places[depth + c] + 8 * i))
+            present = 1
+            if bits[c] != 0:
+                present = (int(load8(bits[c] + (i >> 3))) >> (i & 7)) & 1
+            mask |= present << numbers[c]
             end += present
         if with_text:
             start, stop = ends[i], ends[i + 1]
@@ -154,8 +176,9 @@ def columns_common(words: Int64, starts: Int64, depth: int) -> int:
 
 @kernel
 def unpack(
-    words: Int64, starts: Int64, depth: int, place: Int64, values: Int64, bits: Bytes
-) -> Int64:
+    words: Int64, starts: Int64, depth: int, place: Int64,
+    values: Int64, bits: Bytes, counts: Int64,
+) -> None:  # fmt: skip
     """Write the columns of rows.
 
     Args:
@@ -165,11 +188,8 @@ def unpack(
         place: int64 [MOST_COLUMNS]: in which row of `values` each column goes.
         values: int64 [m, n]; what is missing is left as it is.
         bits: uint8 [m, (n + 7) // 8] of zeros: a bit for each value, lowest first, as in Arrow.
-
-    Returns:
-        int64 [m]: how many rows have each column.
+        counts: int64 [m] of zeros: how many rows have each column.
     """
-    counts = np.zeros(values.shape[0], np.int64)
     for i in range(starts.shape[0]):
         at = starts[i] + depth
         mask = words[at] & _COLUMNS
@@ -181,7 +201,6 @@ def unpack(
             values[column, i] = words[at]
             bits[column, byte] |= bit
             counts[column] += 1
-    return counts
 
 
 @kernel
@@ -218,16 +237,22 @@ def count_words(words: Int64, starts: Int64, depth: int) -> int:
 
 
 @kernel
-def copy_rows(words: Int64, starts: Int64, depth: int, out: Int64) -> int:
-    """Copy rows to `out` in the order of `starts`; give the number of words."""
+def copy_rows(words: Int64, starts: Int64, depth: int, first: int, out: Int64) -> tuple[int, int]:
+    """Copy rows from number `first` on to `out`, in the order of `starts`, while they fit.
+
+    Returns:
+        (the row it came to, the words in `out`).
+    """
     end = 0
-    for i in range(starts.shape[0]):
+    for i in range(first, starts.shape[0]):
         at = starts[i]
         size = words[at + depth] >> _SIZE_BITS
+        if end + size > out.shape[0]:
+            return i, end
         for w in range(size):
             out[end + w] = words[at + w]
         end += size
-    return end
+    return starts.shape[0], end
 
 
 @kernel

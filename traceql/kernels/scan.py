@@ -115,6 +115,8 @@ def _field(key: int) -> tuple[int, int]:
         field = BINDING
     elif word == _K_S:
         field = INSTANT
+    if field != EXTRA and word >> np.uint64(8 * length - 8) == ZERO:
+        field = EXTRA  # a raw zero byte ends the key: it only looks like the other one
     return field, length
 
 

@@ -83,7 +83,9 @@ def ends_of(ts: ArrayLike, dur: ArrayLike) -> Int64:
     starts, lengths = as_input(ts, np.int64), as_input(dur, np.int64)
     if len(starts) != len(lengths):
         raise ValueError(f"{len(starts)} starts and {len(lengths)} lengths")
-    return _ends(starts, lengths)
+    out = np.empty(len(starts), np.int64)
+    _ends(starts, lengths, out)
+    return out
 
 
 def lengths_of(ts: ArrayLike, end: ArrayLike) -> Int64:
@@ -93,14 +95,12 @@ def lengths_of(ts: ArrayLike, end: ArrayLike) -> Int64:
 
 
 @kernel
-def _ends(ts: Int64, dur: Int64) -> Int64:
-    out = np.empty(ts.shape[0], np.int64)
+def _ends(ts: Int64, dur: Int64, out: Int64) -> None:
     for i in range(ts.shape[0]):
         if dur[i] < 0 or (ts[i] > 0 and dur[i] > NEVER - ts[i]):
             out[i] = NEVER
         else:
             out[i] = ts[i] + dur[i]
-    return out
 
 
 @kernel

@@ -16,6 +16,9 @@ from traceql.kernels.segments import NEVER, checked_offsets
 
 Int64 = NDArray[np.int64]
 
+_MOST_OPEN = 256
+"""With more intervals open at once their ends are better sorted as a whole."""
+
 
 class Spans(NamedTuple):
     """Intervals of each segment: `counts` int64 [s], the others int64 [sum of counts]."""
@@ -132,7 +135,12 @@ def overlap_count(offsets: ArrayLike, ts: ArrayLike, end: ArrayLike) -> Points:
     counts = np.zeros(len(bounds) - 1, np.int64)
     room = 2 * len(starts)
     out_ts, out_value = np.empty(room, np.int64), np.empty(room, np.int64)
-    size = _overlap_count(bounds, starts, ends, counts, out_ts, out_value)
+    stack = np.empty(_MOST_OPEN, np.int64)
+    size = _overlap_count(bounds, starts, ends, stack, counts, out_ts, out_value)
+    if size < 0:
+        segment = np.repeat(np.arange(len(counts)), np.diff(bounds))
+        ordered = ends[np.lexsort((ends, segment))]
+        size = _overlap_count_of_many(bounds, starts, ordered, counts, out_ts, out_value)
     return Points(counts, out_ts[:size], out_value[:size])
 
 
@@ -241,26 +249,60 @@ def _gaps(
 
 @kernel
 def _overlap_count(
-    offsets: Int64, ts: Int64, end: Int64, counts: Int64, out_ts: Int64, out_value: Int64
-) -> int:
+    offsets: Int64, ts: Int64, end: Int64, stack: Int64,
+    counts: Int64, out_ts: Int64, out_value: Int64,
+) -> int:  # fmt: skip
+    """Sweep with the ends of what is open on a stack, the next one on top; -1: it is too small.
+
+    Intervals that nest, as slices do, go on top at once; others sink to their place.
+    """
     size = 0
     for s in range(offsets.shape[0] - 1):
-        first, begin, stop = size, offsets[s], offsets[s + 1]
-        ends = np.sort(end[begin:stop])
-        i, j, value = begin, 0, 0
-        while i < stop or (j < ends.shape[0] and ends[j] != NEVER):
-            if i < stop and (j == ends.shape[0] or ts[i] <= ends[j]):
+        first, i, stop = size, offsets[s], offsets[s + 1]
+        depth = 0
+        while i < stop or (depth > 0 and stack[depth - 1] != NEVER):
+            at = stack[depth - 1] if depth > 0 else NEVER
+            if i < stop and ts[i] <= at:
+                at = ts[i]
+            # NEVER is no time: what is open for ever just stays.
+            while i < stop and ts[i] == at:
+                if depth == stack.shape[0]:
+                    return -1
+                place = depth
+                while place > 0 and stack[place - 1] < end[i]:
+                    stack[place] = stack[place - 1]
+                    place -= 1
+                stack[place] = end[i]
+                depth += 1
+                i += 1
+            while depth > 0 and stack[depth - 1] <= at and at != NEVER:
+                depth -= 1
+            out_ts[size] = at
+            out_value[size] = depth
+            size += 1
+        counts[s] = size - first
+    return size
+
+
+@kernel
+def _overlap_count_of_many(
+    offsets: Int64, ts: Int64, ends: Int64, counts: Int64, out_ts: Int64, out_value: Int64
+) -> int:
+    """Merge starts and ends; `ends` ascend in each segment."""
+    size = 0
+    for s in range(offsets.shape[0] - 1):
+        first, i, j, stop = size, offsets[s], offsets[s], offsets[s + 1]
+        while i < stop or (j < stop and ends[j] != NEVER):
+            if i < stop and (j == stop or ts[i] <= ends[j]):
                 at = ts[i]
             else:
                 at = ends[j]
             while i < stop and ts[i] == at:
-                value += 1
                 i += 1
-            while j < ends.shape[0] and ends[j] == at and at != NEVER:
-                value -= 1
+            while j < stop and ends[j] <= at and at != NEVER:
                 j += 1
             out_ts[size] = at
-            out_value[size] = value
+            out_value[size] = i - j
             size += 1
         counts[s] = size - first
     return size

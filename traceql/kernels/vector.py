@@ -11,11 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from traceql.kernels.decorator import inlined
+from traceql.kernels.decorator import inlined, intrinsic
 
 if TYPE_CHECKING:
     Mask = np.uint64
@@ -26,24 +23,43 @@ PADDING = 64
 
 ZERO = np.uint64(0)
 ONE = np.uint64(1)
-_BYTE, _FLAG, _LANE = ir.IntType(8), ir.IntType(1), ir.IntType(32)
+
+
+def _ir() -> Any:
+    # Only a kernel that is compiled needs it.
+    from llvmlite import ir
+
+    return ir
+
+
+def _signature(result: str, *arguments: str) -> Any:
+    from numba import types
+
+    return getattr(types, result)(*(getattr(types, name) for name in arguments))
+
+
+def _bytes(width: int) -> Any:
+    return _ir().VectorType(_ir().IntType(8), width)
 
 
 def _vector(builder: Any, address: Any, width: int) -> Any:
-    pointer = builder.inttoptr(address, ir.VectorType(_BYTE, width).as_pointer())
+    pointer = builder.inttoptr(address, _bytes(width).as_pointer())
     loaded = builder.load(pointer)
     loaded.align = 1
     return loaded
 
 
 def _splat(builder: Any, byte: Any, width: int) -> Any:
-    undefined = ir.Constant(ir.VectorType(_BYTE, width), ir.Undefined)
-    one = builder.insert_element(undefined, byte, ir.Constant(_LANE, 0))
-    order = ir.Constant(ir.VectorType(_LANE, width), [0] * width)
+    ir = _ir()
+    lane = ir.IntType(32)
+    undefined = ir.Constant(_bytes(width), ir.Undefined)
+    one = builder.insert_element(undefined, byte, ir.Constant(lane, 0))
+    order = ir.Constant(ir.VectorType(lane, width), [0] * width)
     return builder.shuffle_vector(one, undefined, order)
 
 
 def _mask(builder: Any, compared: Any, width: int) -> Any:
+    ir = _ir()
     bits = builder.bitcast(compared, ir.IntType(width))
     return bits if width == 64 else builder.zext(bits, ir.IntType(64))
 
@@ -55,20 +71,20 @@ def _compare_to_byte(operator: str, width: int) -> Callable[[int, Byte], Mask]:
             right = _splat(builder, arguments[1], width)
             return _mask(builder, builder.icmp_unsigned(operator, left, right), width)
 
-        return types.uint64(types.int64, types.uint8), lower
+        return _signature("uint64", "int64", "uint8"), lower
 
     return cast("Callable[[int, Byte], Mask]", intrinsic(typed))
 
 
-def _load(bits: int, kind: Any) -> Callable[[int], Any]:
+def _load(bits: int, kind: str) -> Callable[[int], Any]:
     def typed(_context: Any, _address: Any) -> Any:
         def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            pointer = builder.inttoptr(arguments[0], ir.IntType(bits).as_pointer())
+            pointer = builder.inttoptr(arguments[0], _ir().IntType(bits).as_pointer())
             loaded = builder.load(pointer)
             loaded.align = 1
             return loaded
 
-        return kind(types.int64), lower
+        return _signature(kind, "int64"), lower
 
     return cast("Callable[[int], Any]", intrinsic(typed))
 
@@ -77,8 +93,8 @@ equal64 = _compare_to_byte("==", 64)
 equal32 = _compare_to_byte("==", 32)
 below32 = _compare_to_byte("<", 32)
 below64 = _compare_to_byte("<", 64)
-load8: Callable[[int], int] = _load(8, types.uint8)
-load64: Callable[[int], Mask] = _load(64, types.uint64)
+load8: Callable[[int], int] = _load(8, "uint8")
+load64: Callable[[int], Mask] = _load(64, "uint64")
 
 
 def _differ(_context: Any, _left: Any, _right: Any) -> Any:
@@ -86,46 +102,46 @@ def _differ(_context: Any, _left: Any, _right: Any) -> Any:
         left, right = (_vector(builder, address, 32) for address in arguments)
         return _mask(builder, builder.icmp_unsigned("!=", left, right), 32)
 
-    return types.uint64(types.int64, types.int64), lower
+    return _signature("uint64", "int64", "int64"), lower
 
 
 def _copy(_context: Any, _target: Any, _source: Any) -> Any:
     def lower(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         value = _vector(builder, arguments[1], 32)
-        pointer = builder.inttoptr(arguments[0], ir.VectorType(_BYTE, 32).as_pointer())
+        pointer = builder.inttoptr(arguments[0], _bytes(32).as_pointer())
         builder.store(value, pointer).align = 1
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64), lower
+    return _signature("void", "int64", "int64"), lower
 
 
 def _store(_context: Any, _target: Any, _byte: Any) -> Any:
     def lower(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[1], builder.inttoptr(arguments[0], _BYTE.as_pointer()))
+        builder.store(arguments[1], builder.inttoptr(arguments[0], _ir().IntType(8).as_pointer()))
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.uint8), lower
+    return _signature("void", "int64", "uint8"), lower
 
 
 def _trailing_zeros(_context: Any, _mask: Any) -> Any:
     def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(_FLAG, 0))
+        return builder.cttz(arguments[0], _ir().Constant(_ir().IntType(1), 0))
 
-    return types.int64(types.uint64), lower
+    return _signature("int64", "uint64"), lower
 
 
 def _ones(_context: Any, _mask: Any) -> Any:
     def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
 
-    return types.int64(types.uint64), lower
+    return _signature("int64", "uint64"), lower
 
 
 def _signed(_context: Any, _mask: Any) -> Any:
     def lower(_context: Any, _builder: Any, _signature: Any, arguments: Any) -> Any:
         return arguments[0]
 
-    return types.int64(types.uint64), lower
+    return _signature("int64", "uint64"), lower
 
 
 signed = cast("Callable[[Mask], int]", intrinsic(_signed))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from traceql.model import resources
@@ -75,11 +75,11 @@ class Table:
     def __contains__(self, name: object) -> bool:
         return name in self._by_name
 
-    @property
+    @cached_property
     def _by_name(self) -> dict[str, Column]:
         return {column.name: column for column in self.columns}
 
-    @property
+    @cached_property
     def arrow_schema(self) -> pa.Schema:
         """Logical Arrow schema: texts as texts."""
         import pyarrow as pa
@@ -88,7 +88,7 @@ class Table:
             [pa.field(c.name, _arrow_type(c.type), nullable=c.nullable) for c in self.columns]
         )
 
-    @property
+    @cached_property
     def stored_schema(self) -> pa.Schema:
         """Arrow schema in Parquet: dictionary ids for texts, then one int64 per lifted arg."""
         import pyarrow as pa

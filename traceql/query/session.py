@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -113,7 +113,6 @@ class Session:
             if not library.needs_kernel(name)
             for statement in engine.statements(name)
         ]
-        engine.connection.close()
         return "".join(f"{part};\n" for part in [f"CREATE SCHEMA {library.STORED}", *made])
 
     def close(self) -> None:
@@ -199,23 +198,28 @@ class _Engine:
         memory_limit_bytes: int | None,
         settings: Sequence[str] = (),
     ) -> None:
-        import duckdb
-
         self._traces, self._store = tuple(traces), store
-        self._memory_limit_bytes = memory_limit_bytes
+        self._memory_limit_bytes, self._settings = memory_limit_bytes, tuple(settings)
         self.lean = False
         self.only: frozenset[str] | None = None
         self._made: dict[str, list[str]] = {}
+
+    @cached_property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The database; who only wants the statements never opens it."""
+        import duckdb
+
         # The engine makes the folder when it first spills, and removes it when it closes.
         spill = Path(tempfile.gettempdir()) / f"traceql-spill-{id(self):x}-{threading.get_ident()}"
         config: dict[str, str | bool | int | float | list[str]] = {"temp_directory": str(spill)}
-        if memory_limit_bytes is not None:
-            config["memory_limit"] = f"{memory_limit_bytes}B"
-        self.connection: duckdb.DuckDBPyConnection = duckdb.connect(":memory:", config=config)
-        for setting in settings:
-            self.connection.execute(f"SET {setting}")
-        guard.lock(self.connection, self._directories())
-        self.connection.execute(f"CREATE SCHEMA {library.STORED}")
+        if self._memory_limit_bytes is not None:
+            config["memory_limit"] = f"{self._memory_limit_bytes}B"
+        connection = duckdb.connect(":memory:", config=config)
+        for setting in self._settings:
+            connection.execute(f"SET {setting}")
+        guard.lock(connection, self._directories())
+        connection.execute(f"CREATE SCHEMA {library.STORED}")
+        return connection
 
     def prepare(self, mentions: guard.Mentions, text: str) -> None:
         """Check every name against what may be read, and make what is not there yet.

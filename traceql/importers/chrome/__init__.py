@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from traceql.model.protocols import Chunk, Head, Match, Source
 
-VERSION = "1"
+VERSION = "2"
 
 _LIST = re.compile(rb'\s*\[\s*(?:\{\s*\}\s*,\s*)*\{\s*"')
 _EMPTY_LIST = re.compile(rb"\s*\[\s*\]\s*\Z")

@@ -10,9 +10,11 @@ import pyarrow.compute as pc
 
 from traceql.importers.chrome import lexicon as lex
 from traceql.importers.chrome.extras import Extras, id_tokens
-from traceql.importers.chrome.plain import EDGE, FLOW, INT32, SPAN, ends
-from traceql.importers.chrome.vocabulary import coded
+from traceql.importers.chrome.plain import INT32, ends
+from traceql.importers.chrome.vocabulary import around_numbers, coded
 from traceql.kernels import scan_columns as at
+from traceql.kernels.gather import take_lifted
+from traceql.kernels.sort_out import EDGE, FLOW, LAUNCH, SPAN
 from traceql.model import tables
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
     Int64 = NDArray[np.int64]
     Bool = NDArray[np.bool_]
-    Rows = Int64 | slice
 
 _INT64 = 1 << 63
 _US = "\x1f"
@@ -52,7 +53,7 @@ class Events:
     ) -> None:
         self._columns, self._first, self._plain = columns, first, plain
         self._places, self._lexicon, self._context = places, lexicon, context
-        self._extras = Extras(columns, places, lexicon, context)
+        self._extras = Extras(columns, plain, places, lexicon, context)
         self._ordinals = np.arange(first, first + plain.groups.size)
         self._tracks = np.append(lexicon.tracks.array, -1)[places.lanes]
         if places.asyncs.size:
@@ -69,15 +70,11 @@ class Events:
         if self._plain.memories.size:
             yield "allocation_event", self._allocations()
 
-    def _rows(self, group: int) -> Rows | None:
-        """Give the places of a group's events; None where it has none."""
-        here = self._plain.groups == group
-        count = int(np.count_nonzero(here))
-        if count == here.size:
-            return slice(None)
-        return np.flatnonzero(here) if count else None
+    def _rows(self, group: int) -> Int64:
+        """Give the places of a group's events."""
+        return np.flatnonzero(self._plain.groups == group)
 
-    def _numbers(self, field: int, rows: Rows) -> pa.Array | None:
+    def _numbers(self, field: int, rows: Int64) -> pa.Array | None:
         """Give a field of numbers, null where it is absent."""
         has = (self._columns.present[rows] >> field & 1).view(np.int32) != 0
         if not has.any():
@@ -85,7 +82,7 @@ class Events:
         mask = None if has.all() else ~has
         return pa.array(np.array(self._columns.numbers[field][rows]), mask=mask)
 
-    def _common(self, rows: Rows) -> dict[str, pa.Array]:
+    def _common(self, rows: Int64) -> dict[str, pa.Array]:
         ids, lexicon = self._columns.ids, self._lexicon
         return {
             "ordinal": pa.array(np.array(self._ordinals[rows])),
@@ -97,7 +94,7 @@ class Events:
 
     def _slices(self, table: str, group: int) -> Iterator[tuple[str, pa.RecordBatch]]:
         rows = self._rows(group)
-        if rows is None:
+        if not rows.size:
             return
         columns, lexicon = self._columns, self._lexicon
         found: dict[str, pa.Array | None] = dict(self._common(rows))
@@ -125,19 +122,10 @@ class Events:
         yield table, self._with_lifted(table, found, rows)
 
     def _with_lifted(
-        self, table: str, found: dict[str, pa.Array | None], rows: Rows
+        self, table: str, found: dict[str, pa.Array | None], rows: Int64
     ) -> pa.RecordBatch:
-        holes = self._columns.holes[rows]
-        used = int(np.bitwise_or.reduce(holes, initial=0))
-        lifted = {}
-        for column in range(used.bit_length()):
-            if used >> column & 1:
-                missing = (holes >> column & 1) == 0
-                values = np.array(self._columns.lifted[column][rows])
-                lifted[tables.lifted_column(column)] = pa.array(
-                    values, mask=missing if missing.any() else None
-                )
-        size = holes.size
+        lifted = self._lifted(rows)
+        size = rows.size
         schema = tables.table(table).arrow_schema
         arrays = []
         for field in schema:
@@ -147,22 +135,39 @@ class Events:
         batch = pa.RecordBatch.from_arrays([*arrays, *lifted.values()], names=names)
         return batch.replace_schema_metadata(tables.TEMPLATES)
 
-    def _correlation(self, args: NDArray[np.int32], only: Bool | None, rows: Rows) -> Any:
+    def _lifted(self, rows: Int64) -> dict[str, pa.Array]:
+        """Give the lifted columns that have any value at these rows."""
+        used = int(np.bitwise_or.reduce(self._columns.holes[rows], initial=0))
+        columns = np.array([k for k in range(used.bit_length()) if used >> k & 1], np.int64)
+        values = np.empty((columns.size, rows.size), np.int64)
+        bits = np.empty((columns.size, (rows.size + 7) // 8), np.uint8)
+        counts = np.empty(columns.size, np.int64)
+        if columns.size:
+            take_lifted(
+                self._columns.lifted, self._columns.holes, columns, rows, values, bits, counts
+            )
+        found = {}
+        for place, (column, count) in enumerate(
+            zip(columns.tolist(), counts.tolist(), strict=True)
+        ):
+            there = None if count == rows.size else pa.py_buffer(bits[place])
+            found[tables.lifted_column(column)] = pa.Array.from_buffers(
+                pa.int64(), rows.size, [there, pa.py_buffer(values[place])]
+            )
+        return found
+
+    def _correlation(self, args: NDArray[np.int32], only: Bool | None, rows: Int64) -> Any:
         """Give the correlation that args tell of, null where there is none above zero."""
-        facts = self._lexicon.correlations
-        if not len(facts):
+        facts = self._lexicon.args.correlations
+        if not facts.knows(0):
             return None
-        has = args >= 0 if only is None else (args >= 0) & only
-        events = self._ordinals[rows] - self._first
-        values, missing = facts.gather(0, np.maximum(args, 0), self._columns.lifted, events)
-        has &= values > 0
-        if missing is not None:
-            has &= ~missing
+        values, _ = facts.gather(0, args, self._columns.lifted, rows)
+        has = values > 0 if only is None else (values > 0) & only
         return pa.array(values, mask=~has) if has.any() else None
 
     def _flow_points(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         rows = self._rows(FLOW)
-        if rows is None:
+        if not rows.size:
             return
         columns, lexicon = self._columns, self._lexicon
         found = self._common(rows)
@@ -176,10 +181,14 @@ class Events:
                 lexicon.categories.texts[category[row]] if category[row] >= 0 else "",
                 lexicon.names.texts[name[row]] if name[row] >= 0 else "",
             )
-            lexicon.flow_texts.texts.append(f"{said[0]}{_US}{said[1]}{_US}")
-        prefix = lexicon.flow_texts.array.take(pa.array(ids))
-        tokens = id_tokens(columns, lexicon, rows, lambda t: str(self._context.id_of(t)))
-        found["key"] = pc.binary_join_element_wise(prefix, tokens, "")
+            lexicon.flow_texts.add(f"{said[0]}{_US}{said[1]}{_US}")
+        if (columns.present[rows] >> at.ID_IS_TEXT & 1).any():
+            prefix = lexicon.flow_texts.array.take(pa.array(ids))
+            tokens = id_tokens(columns, lexicon, rows, lambda t: str(self._context.id_of(t)))
+            found["key"] = pc.binary_join_element_wise(prefix, tokens, "")
+        else:
+            numbers = columns.numbers[at.ID][rows]
+            found["key"] = around_numbers(lexicon.flow_texts.packed, None, ids, numbers, None)
         phases = columns.marks[at.PHASE_BYTE][rows]
         step = (phases == ord("t")) + 2 * (phases == ord("f"))
         found["step"] = coded(step.astype(np.int32), None, pa.array(["start", "step", "end"]))
@@ -191,16 +200,17 @@ class Events:
 
     def _links(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Give launches and works that have a correlation, in order."""
-        columns, lexicon, plain = self._columns, self._lexicon, self._plain
-        roles = lexicon.roles.array
-        if not roles.any() or not len(lexicon.correlations):
+        columns, categories, plain = self._columns, self._lexicon.categories, self._plain
+        if categories.seen <= 1 or not self._lexicon.args.correlations.knows(0):
             return
-        role = np.append(roles, 0)[columns.ids[at.CATEGORY_ID]]
-        is_host = (role == lex.LAUNCH) & (columns.marks[at.PHASE_BYTE] == ord("X"))
+        role = np.append(categories.flags.array >> 1, 0)[columns.ids[at.CATEGORY_ID]]
+        is_host = (role == LAUNCH) & (columns.marks[at.PHASE_BYTE] == ord("X"))
         is_host &= plain.groups == SPAN
         either = is_host.copy()
         either[plain.works] = True
         rows = np.flatnonzero(either)
+        if not rows.size:
+            return
         correlation = self._correlation(columns.ids[at.ARGS_ID][rows], None, rows)
         if correlation is None:
             return

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from traceql.importers._json_stream import members_of
-from traceql.importers.chrome.numbering import GLOBAL, PROCESS
-from traceql.importers.chrome.plain import bits
+from traceql.importers.chrome.vocabulary import around_numbers
 from traceql.kernels import scan_columns as at
+from traceql.kernels.sort_out import GLOBAL, PROCESS, bits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from traceql.importers.chrome.context import Context
     from traceql.importers.chrome.lexicon import Lexicon
     from traceql.importers.chrome.numbering import Places
+    from traceql.importers.chrome.plain import Plain
     from traceql.kernels.scan_columns import Columns
 
-    Rows = NDArray[np.int64] | slice
+    Rows = NDArray[np.int64]
 
 _ID = bits(at.ID)
 _PLACE = bits(at.PID, at.TID)
@@ -47,18 +48,18 @@ class Extras:
     """Writes the column `extra`, or `args` of flow points, of one batch."""
 
     def __init__(
-        self, columns: Columns, places: Places, lexicon: Lexicon, context: Context
+        self, columns: Columns, plain: Plain, places: Places, lexicon: Lexicon, context: Context
     ) -> None:
-        self._columns, self._places = columns, places
+        self._columns, self._kinds, self._places = columns, plain.kinds, places
         self._lexicon, self._context = lexicon, context
         self._left = self._fields_left()
 
     def _fields_left(self) -> NDArray[np.int32]:
         columns, places, lexicon = self._columns, self._places, self._lexicon
         left: NDArray[np.int32] = columns.present & _LEFT[columns.marks[at.PHASE_BYTE]]
-        if places.kinds.any():
-            left |= np.where(places.kinds == GLOBAL, columns.present & _PLACE, 0)
-            left |= np.where(places.kinds == PROCESS, columns.present & bits(at.TID), 0)
+        if self._kinds.any():
+            left |= np.where(self._kinds == GLOBAL, columns.present & _PLACE, 0)
+            left |= np.where(self._kinds == PROCESS, columns.present & bits(at.TID), 0)
         if places.asyncs.size:
             threads = lexicon.threads.array[places.lanes[places.asyncs]]
             elsewhere = lexicon.async_threads.array[places.async_ids] != threads
@@ -72,12 +73,16 @@ class Extras:
         some = np.flatnonzero(left)
         if not some.size:
             return None
-        places = np.arange(self._left.size)[rows][some]
+        places = rows[some]
         found = np.full(left.size, -1, np.int32)
         found[some] = self._combinations(places)
         with_id = left & _ID != 0
         if not with_id.any():
             return self._lexicon.prefixes.column(found)
+        if not (self._columns.present[rows] >> at.ID_IS_TEXT & 1).any():
+            numbers = self._columns.numbers[at.ID][rows]
+            before, after = self._lexicon.prefixes.packed, self._lexicon.suffixes.packed
+            return around_numbers(before, after, found, numbers, with_id)
         tokens = id_tokens(self._columns, self._lexicon, places, lambda token: token.decode())
         tokens = pc.if_else(pa.array(with_id[some]), tokens, "")
         codes = pa.array(found[some])
@@ -103,8 +108,8 @@ class Extras:
         ids, fresh = self._lexicon.extra_keys.number(order, second, third)
         for row in rows[fresh].tolist():
             before, _, after = self._text(row).partition(_HERE.decode())
-            self._lexicon.prefixes.texts.append(before)
-            self._lexicon.suffixes.texts.append(after)
+            self._lexicon.prefixes.add(before)
+            self._lexicon.suffixes.add(after)
         return ids
 
     def _text(self, row: int) -> str:
@@ -131,7 +136,7 @@ class Extras:
         if field == at.ID:
             return _HERE
         if field == at.ARGS:
-            return lexicon.args.raw[int(columns.ids[at.ARGS_ID][row])]
+            return lexicon.args.raw(int(columns.ids[at.ARGS_ID][row]))
         number = int(columns.numbers[field][row])
         if int(columns.present[row]) >> _TEXTUAL[field] & 1:
             return b'"%b"' % lexicon.texts.raw[number]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from traceql.importers._json_stream import Members, whole_object
+from traceql.importers.chrome.ahead import Ahead
 from traceql.importers.chrome.columns import Events
 from traceql.importers.chrome.feed import Feed
 from traceql.importers.chrome.interleave import interleave
 from traceql.importers.chrome.numbering import Numbering, Work
-from traceql.importers.chrome.plain import SLOW, sort_out
+from traceql.importers.chrome.plain import sort_out
 from traceql.importers.chrome.rows import BATCH_ROWS
 from traceql.importers.chrome.scanning import scanned
 from traceql.kernels.scan_columns import Columns
+from traceql.kernels.sort_out import SLOW
 from traceql.model import tables
 from traceql.model.protocols import Chunk
 
@@ -82,11 +84,21 @@ class Fast:
         """
         yield from self._context.rows.rest()
         offset, blocks = stream.lend()
-        feed = Feed(blocks, offset, self._block_bytes)
+        ahead = None if self._threads == 1 else Ahead(blocks)
+        feed = Feed(blocks if ahead is None else iter(ahead), offset, self._block_bytes)
+        try:
+            ordinal, place = yield from self._scanned(feed, ordinal)
+        finally:
+            if ahead is not None:
+                ahead.stop()
+        stream.go_on(*feed.rest(feed.position if place is None else place))
+        yield Outcome(ordinal, feed.closed and place is None)
+
+    def _scanned(self, feed: Feed, ordinal: int) -> Generator[Chunk, None, tuple[int, int | None]]:
+        """Give the chunks of a feed; return the next ordinal, and where an event is damaged."""
         damage: int | None = None
         parts = scanned(feed.parts(), self._lexicons, LIFTED, self._kineto, self._threads)
         for part, lexicon, columns in parts:
-            lexicon.learn()
             cut, chunks = self._batch(part, columns, lexicon, ordinal)
             yield from chunks
             if cut is not None:
@@ -97,9 +109,7 @@ class Fast:
                 break
             ordinal += part.starts.size
             feed.release(part)
-        closed = feed.closed and damage is None
-        stream.go_on(*feed.rest(feed.position if damage is None else damage))
-        yield Outcome(ordinal, closed)
+        return ordinal, damage
 
     def _batch(
         self, part: Part, columns: Columns, lexicon: Lexicon, ordinal: int
@@ -120,14 +130,15 @@ class Fast:
         return cut, chunks
 
     def _judge(self, part: Part, columns: Columns, lexicon: Lexicon, ordinal: int) -> _Judged:
-        plain = sort_out(columns, lexicon)
+        plain = sort_out(columns, lexicon, lexicon.learn())
         places, visits = self._numbering.places(columns, plain, lexicon)
         work = self._numbering.works(columns, plain, lexicon)
         if plain.works.size:
             lane = self._context.tracks.numbered
             visits += self._numbering.stream_visits(plain, places, work, lexicon, lane)
-        odd = np.flatnonzero(plain.groups == SLOW).tolist()
-        visits += [(row, 0, self._odd_visit(part, row, ordinal + row)) for row in odd]
+        if plain.any_slow:
+            odd = np.flatnonzero(plain.groups == SLOW).tolist()
+            visits += [(row, 0, self._odd_visit(part, row, ordinal + row)) for row in odd]
         visits.sort(key=lambda visit: visit[:2])
         return _Judged(columns, plain, places, work, visits)
 
@@ -145,7 +156,7 @@ class Fast:
     def _rows(self, judged: _Judged, lexicon: Lexicon, ordinal: int) -> list[Chunk]:
         """Give the rows of plain events, with those of odd events among them."""
         plain = judged.plain
-        self.plain |= bool((plain.groups != SLOW).any())
+        self.plain |= not plain.any_slow or bool(plain.groups.any())
         events = Events(judged.columns, ordinal, plain, judged.places, lexicon, self._context)
         work = judged.work
         self._kineto.devices.update(np.unique(work.device[~work.no_device]).tolist())
@@ -175,13 +186,14 @@ def _cut(judged: _Judged, columns: Columns, count: int) -> _Judged:
         columns,
         plain._replace(
             groups=plain.groups[:count],
+            kinds=plain.kinds[:count],
+            keys=plain.keys[:, :count],
             works=plain.works[:works],
             work_ids=plain.work_ids[:works],
             memories=plain.memories[:memories],
             memory_ids=plain.memory_ids[:memories],
         ),
         places._replace(
-            kinds=places.kinds[:count],
             lanes=places.lanes[:count],
             asyncs=places.asyncs[:asyncs],
             async_ids=places.async_ids[:asyncs],

@@ -121,26 +121,22 @@ class Feed:
                 at = start = events.next
             tail = buffer.content[events.tail : buffer.end]
 
-    def rest(self, offset: int) -> tuple[int, Iterator[bytes]]:
+    def rest(self, offset: int) -> tuple[int, list[bytes]]:
         """Give the text from an offset on, not before the parts that are not released.
 
         Returns:
-            Its offset, which is later where only separators lie between; the text.
+            Its offset, which is later where only separators lie between; what was read of it.
         """
         for buffer in self._live:
             if buffer.base + buffer.end > offset:
                 offset = max(offset, buffer.base)
                 break
-        return offset, self._rest(offset)
-
-    def _rest(self, offset: int) -> Iterator[bytes]:
+        at, unread = offset, []
         for buffer in self._live:
-            for start in range(max(offset - buffer.base, 0), buffer.end, _PIECE):
-                yield buffer.content[start : min(start + _PIECE, buffer.end)].tobytes()
-            offset = max(offset, buffer.base + buffer.end)
-        if self._left:
-            yield self._left
-        yield from self.blocks
+            starts = range(max(at - buffer.base, 0), buffer.end, _PIECE)
+            unread += [buffer.content[s : min(s + _PIECE, buffer.end)].tobytes() for s in starts]
+            at = max(at, buffer.base + buffer.end)
+        return offset, [*unread, self._left]
 
     def release(self, part: Part) -> None:
         """Take a part back, so that its buffer can be filled again."""

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import re
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from traceql.importers.chrome import templates
-from traceql.importers.chrome.kineto import memory_of, positive, work_of
-from traceql.importers.chrome.templates import Facts, Hole
+from traceql.importers.chrome.arguments import Args
+from traceql.importers.chrome.growing import Growing
+from traceql.importers.chrome.kineto import memory_of, work_of
+from traceql.importers.chrome.templates import Facts, fact
 from traceql.importers.chrome.vocabulary import (
     Texts,
     Vocabulary,
     identifier,
     string,
-    template,
     unread,
 )
+from traceql.kernels import work_args
+from traceql.kernels.gather import MISSING, SAID
 from traceql.kernels.key_table import KeyTable
 from traceql.kernels.scanner import Scanner
+from traceql.kernels.sort_out import CPU_PROFILE, MEMORY, TOTAL, Flags
+from traceql.kernels.work_args import Facts as WorkFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,12 +34,11 @@ if TYPE_CHECKING:
 
     from traceql.importers.chrome.kineto import Kineto
 
-MEMORY, CPU_PROFILE, TOTAL = 1, 2, 3
-"""What is special about a name."""
+    Int64 = NDArray[np.int64]
+
 _SPECIAL = {b"[memory]": MEMORY, b"CpuProfile": CPU_PROFILE}
 ROLES = ("", "launch", "kernel", "memcpy", "memset", "mtia", "unitrace")
-LAUNCH, KERNEL = 1, 2
-FIRST_WORK = KERNEL
+KERNEL = 2
 KINDS = ("kernel", "memcpy", "memset")
 
 # Fields of works, of which those from COPY to DESTINATION are numbers of texts.
@@ -47,46 +50,22 @@ WORK_WIDTH = 19
 BYTES, ON_DEVICE, ADDRESS, TOTAL_BYTES, RESERVED = range(5)
 
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
-_CORRELATION_HOLE = Hole(templates.KEYS.index("correlation") + 1)
-_CORRELATION = 1 << _CORRELATION_HOLE - 1
-_DIGITS = bytes.maketrans(b"23456789", b"11111111")
-_NUMBER = re.compile(rb"1[01]+")
-_LONGEST_SHAPE = 4096
-_MOST_SHAPES = 1 << 14
+_GRID, _BLOCK, _REGISTERS, _SHARED, _GRAPH, _NODE = 8, 11, 14, 15, 16, 17
+_WORK_KEYS = work_args.keys_of({
+    "device": (DEVICE, work_args.INT32),
+    "context": (CONTEXT, work_args.INT),
+    "stream": (STREAM, work_args.INT),
+    "grid": (_GRID, work_args.THREE),
+    "block": (_BLOCK, work_args.THREE),
+    "registers per thread": (_REGISTERS, work_args.INT32),
+    "shared memory": (_SHARED, work_args.INT),
+    "graph id": (_GRAPH, work_args.INT),
+    "graph node id": (_NODE, work_args.INT),
+    "est. achieved occupancy %": (OCCUPANCY, work_args.SHARE),
+})  # fmt: skip
+"""What `kineto.work_of` reads of kernels."""
 _DOUBLE, _SIGNED = struct.Struct("<d"), struct.Struct("<q")
 _MOST_TEXT_BYTES = 32 << 20
-
-
-class _Judged(NamedTuple):
-    """What is known of a template."""
-
-    is_good: bool
-    correlation: int | None
-    is_average: bool
-    by_shape: bool
-    """Whether this holds for all that differ from it in numbers only."""
-
-
-class Numbers:
-    """Integers by number; it only grows."""
-
-    def __init__(self) -> None:
-        self._values: list[int] = []
-        self._array = np.zeros(0, np.int64)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def append(self, value: int) -> None:
-        """Add one."""
-        self._values.append(value)
-
-    @property
-    def array(self) -> NDArray[np.int64]:
-        """All of them, int64."""
-        if self._array.size != len(self._values):
-            self._array = np.array(self._values, np.int64)
-        return self._array
 
 
 class Lexicon:
@@ -97,23 +76,18 @@ class Lexicon:
         self.spoiled = False
         """Whether keys have numbers that nobody visited."""
         self._kineto = kineto
-        self.names = Vocabulary(self.scanner.names, string)
-        self.categories = Vocabulary(self.scanner.categories, string)
+        self.names = Vocabulary(self.scanner.names, string, _special)
+        self.categories = Vocabulary(self.scanner.categories, string, self._role)
         self.texts = Vocabulary(self.scanner.texts, identifier)
-        self.args = Vocabulary(self.scanner.args, self._template)
+        self.args = Args(self.scanner.args)
         self.unread = Vocabulary(self.scanner.extras, unread)
-        self.special, self.roles = Numbers(), Numbers()
-        self.averages, self.holes = Numbers(), Numbers()
-        self.correlations = Facts(1)
-        self._shapes: dict[tuple[bytes, int], _Judged] = {}
-        self._fresh: list[tuple[tuple[int | None], int]] = []
-        self.lanes, self.tracks = KeyTable(), Numbers()
-        self.processes, self.threads, self.marked = Numbers(), Numbers(), bytearray()
-        self.asyncs, self.async_tracks, self.async_threads = KeyTable(), Numbers(), Numbers()
-        self.work_keys, self.works, self.work_state = KeyTable(), Facts(WORK_WIDTH), Numbers()
+        self.lanes, self.tracks = KeyTable(), _numbers()
+        self.processes, self.threads, self.marked = _numbers(), _numbers(), bytearray()
+        self.asyncs, self.async_tracks, self.async_threads = KeyTable(), _numbers(), _numbers()
+        self.work_keys, self.works, self.work_state = KeyTable(), Facts(WORK_WIDTH), _numbers()
         self.copies = Texts()
         self._copy_numbers: dict[str, int] = {}
-        self.memory_keys, self.memories, self.memory_state = KeyTable(), Facts(5), Numbers()
+        self.memory_keys, self.memories, self.memory_state = KeyTable(), Facts(5), _numbers()
         self.extra_keys, self.prefixes, self.suffixes = KeyTable(), Texts(), Texts()
         self.flow_keys, self.flow_texts = KeyTable(), Texts()
 
@@ -124,71 +98,51 @@ class Lexicon:
         used = scanner.args.used_bytes + scanner.names.used_bytes + scanner.extras.used_bytes
         return used + scanner.texts.used_bytes > _MOST_TEXT_BYTES
 
-    def learn(self) -> None:
-        """Look at what is new in the scanner's dictionaries."""
-        for raw in self.names.learn():
-            total = TOTAL if raw.startswith(b"Total ") else 0
-            self.special.append(_SPECIAL.get(raw, total))
-        for raw in self.categories.learn():
-            role = self._kineto.role(b'"' + raw + b'"') if string(raw, 0) is not None else ""
-            self.roles.append(ROLES.index(role))
+    def learn(self) -> Flags:
+        """Look at what is new in the scanner's dictionaries; give what is known of all texts."""
+        self.names.learn()
+        self.categories.learn()
         self.texts.learn()
         self.args.learn()
-        self.correlations.extend([row for row, _ in self._fresh], [h for _, h in self._fresh])
-        self._fresh.clear()
         self.unread.learn()
+        return Flags(
+            self.names.flags.array, self.categories.flags.array, self.args.flags.array,
+            self.unread.flags.array, self.texts.flags.array, self.args.holes.array,
+        )  # fmt: skip
 
-    def _template(self, raw: bytes, holes: int) -> str | None:
-        """Judge a template, as all that differ from it in numbers only."""
-        shape = None
-        if len(raw) < _LONGEST_SHAPE and b"\\" not in raw:
-            shape = _NUMBER.sub(b"1", raw.translate(_DIGITS))
-        known = None if shape is None else self._shapes.get((shape, holes))
-        if known is None:
-            known = self._judged(raw, holes)
-            if shape is not None and known.by_shape and len(self._shapes) < _MOST_SHAPES:
-                self._shapes[shape, holes] = known
-        self._fresh.append(((known.correlation,), holes))
-        self.averages.append(known.is_average)
-        self.holes.append(holes)
-        return raw.decode() if known.is_good else None
-
-    def _judged(self, raw: bytes, holes: int) -> _Judged:
-        is_good = template(raw, holes) is not None
-        correlation: int | None = None
-        mentions = raw.lower().count(b"correlation") if is_good else 0
-        if mentions == 1 and holes & _CORRELATION and b"\\u" not in raw:
-            correlation = None if templates.plainly(raw) is None else _CORRELATION_HOLE
-        elif mentions:
-            said = templates.read(raw, holes) if b"orrelation" in raw else None
-            correlation = positive(said.get("correlation")) if said is not None else None
-            is_good = said is not None
-        by_shape = not mentions or correlation is _CORRELATION_HOLE
-        return _Judged(is_good, correlation, b'"avg ms"' in raw, by_shape)
+    def _role(self, raw: bytes) -> int:
+        role = self._kineto.role(b'"' + raw + b'"') if string(raw) is not None else ""
+        return ROLES.index(role)
 
     def _holes(self, args: int) -> int:
-        return int(self.holes.array[args])
+        return int(self.args.holes.array[args])
 
-    def learn_works(self, keys: Sequence[tuple[int, int, int]]) -> None:
-        """Read work on devices, (name, args, role) each: the next numbers of `work_keys`.
+    def learn_works(self, names: Int64, args: Int64, roles: Int64) -> None:
+        """Read work on devices: the next numbers of `work_keys`.
 
         Of each `work_state` becomes 0 where it is no work, -1 where the slow path must read it.
         """
-        rows, holes = [], []
-        for name, args, role in keys:
-            hole = self._holes(args) if args >= 0 else 0
-            state, row = self._work(name, args, role, hole)
-            self.work_state.append(state)
-            rows.append(row)
-            holes.append(hole)
-        self.works.extend(rows, holes)
+        found = WorkFacts(
+            np.zeros((WORK_WIDTH, args.size), np.int64),
+            np.full((WORK_WIDTH, args.size), MISSING, np.int8),
+            np.zeros(args.size),
+        )
+        plain = self.args.read_works(np.where(roles == KERNEL, args, -1), _WORK_KEYS, found)
+        found.said[OCCUPANCY] = found.shares.view(np.int64)
+        found.source[KIND] = SAID  # of what is said of kernels
+        states = np.ones(args.size, np.int64)
+        for row in np.flatnonzero(~plain).tolist():
+            states[row], said = self._work(int(names[row]), int(args[row]), int(roles[row]))
+            for field, value in enumerate(said):
+                found.said[field, row], found.source[field, row] = fact(value)
+        self.work_state.extend(states)
+        for field in range(WORK_WIDTH):
+            self.works.extend_field(field, found.said[field], found.source[field])
 
-    def _work(
-        self, name: int, args: int, role: int, holes: int
-    ) -> tuple[int, tuple[int | None, ...]]:
+    def _work(self, name: int, args: int, role: int) -> tuple[int, tuple[int | None, ...]]:
         said: Mapping[str, Any] | None = {}
         if args >= 0:
-            said = templates.read(self.args.raw[args], holes)
+            said = templates.read(self.args.raw(args), self._holes(args))
         text = self.names.texts[name] if name >= 0 else ""
         work = None if said is None else work_of(ROLES[role], text, said)
         if work is None:
@@ -207,15 +161,25 @@ class Lexicon:
         """
         holes = [self._holes(args) for args in keys]
         rows = [
-            memory_of(templates.read(self.args.raw[args], hole) or {})
+            memory_of(templates.read(self.args.raw(args), hole) or {})
             for args, hole in zip(keys, holes, strict=True)
         ]
         for found in rows:
             self.memory_state.append(-1 if found.size is None else 1)
-        self.memories.extend(rows, holes)
+        if rows:
+            self.memories.extend(rows)
 
     def _copy_number(self, text: str | int) -> int:
         number = self._copy_numbers.setdefault(str(text), len(self._copy_numbers))
         if number == len(self.copies):
-            self.copies.texts.append(str(text))
+            self.copies.add(str(text))
         return number
+
+
+def _numbers() -> Growing[np.int64]:
+    return Growing(np.int64)
+
+
+def _special(raw: bytes) -> int:
+    """Tell what is special about a name."""
+    return _SPECIAL.get(raw, TOTAL if raw.startswith(b"Total ") else 0)

@@ -9,8 +9,9 @@ import numpy as np
 
 from traceql.importers.chrome.kineto import mark_stream
 from traceql.importers.chrome.lexicon import DEVICE, STREAM
-from traceql.importers.chrome.plain import INT32, SLOW
+from traceql.importers.chrome.plain import INT32
 from traceql.kernels import scan_columns as at
+from traceql.kernels.sort_out import ASYNC, GLOBAL, PROCESS, THREAD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,18 +26,6 @@ if TYPE_CHECKING:
     Int64 = NDArray[np.int64]
     Int32 = NDArray[np.int32]
 
-THREAD, PROCESS, GLOBAL, ASYNC = range(4)
-"""On what kind of track an event lies."""
-
-_PLACE = (
-    1 << at.PID | 1 << at.TID | 1 << at.PID_IS_TEXT | 1 << at.TID_IS_TEXT
-)  # fmt: skip
-_KIND_SHIFT = 32
-_IS_ASYNC = np.zeros(256, np.bool_)
-_IS_ASYNC[list(b"ben")] = True
-_IS_INSTANT = np.zeros(256, np.bool_)
-_IS_INSTANT[list(b"iI")] = True
-
 Visit = Callable[[], bool]
 """Does what is due at an event; False where the text is damaged there."""
 
@@ -45,12 +34,10 @@ class Places(NamedTuple):
     """Where the events of a batch lie.
 
     Attributes:
-        kinds: int64 [n], THREAD, PROCESS, GLOBAL or ASYNC.
         lanes: int32 [n], numbers in `Lexicon.lanes`; -1 for odd events.
         asyncs: int64, places of async events; `async_ids`: their numbers in `Lexicon.asyncs`.
     """
 
-    kinds: Int64
     lanes: Int32
     asyncs: Int64
     async_ids: Int32
@@ -79,31 +66,27 @@ class Numbering:
         self, columns: Columns, plain: Plain, lexicon: Lexicon
     ) -> tuple[Places, list[tuple[int, int, Visit]]]:
         """Find where events lie, and what is to be visited: (event, step within it, visit)."""
-        phases = columns.marks[at.PHASE_BYTE]
-        kinds = _kinds(phases, columns.marks[at.INSTANT_BYTE])
-        good = np.flatnonzero(plain.groups != SLOW)
-        lanes = np.full(phases.size, -1, np.int32)
-        present = columns.present
-        pid = np.where(present & 1 << at.PID, columns.numbers[at.PID], 0)
-        tid = np.where(present & 1 << at.TID, columns.numbers[at.TID], 0)
-        key = (present & _PLACE) | kinds << _KIND_SHIFT
-        if good.size == phases.size:
-            lanes, fresh = lexicon.lanes.number(pid, tid, key)
+        kinds = plain.kinds
+        if plain.any_slow:
+            good = np.flatnonzero(plain.groups)
+            lanes = np.full(kinds.size, -1, np.int32)
+            lanes[good], fresh = lexicon.lanes.number(*plain.keys[:, good])
+            fresh = good[fresh]
         else:
-            lanes[good], fresh = lexicon.lanes.number(pid[good], tid[good], key[good])
+            lanes, fresh = lexicon.lanes.number(*plain.keys)
         visits: list[tuple[int, int, Visit]] = []
-        for row in good[fresh].tolist():
+        for row in fresh.tolist():
             tokens = (
                 self._token(columns, lexicon, row, at.PID, at.PID_IS_TEXT),
                 self._token(columns, lexicon, row, at.TID, at.TID_IS_TEXT),
             )
             visits.append((row, 0, self._lane_visit(lexicon, int(kinds[row]), *tokens)))
-        asyncs = good[kinds[good] == ASYNC]
+        asyncs = np.flatnonzero((kinds == ASYNC) & (lanes >= 0))
         async_ids = np.zeros(0, np.int32)
         if asyncs.size:
             async_ids, found = self._asyncs(columns, lexicon, asyncs)
             visits += found
-        return Places(kinds, lanes, asyncs, async_ids), visits
+        return Places(lanes, asyncs, async_ids), visits
 
     @staticmethod
     def _token(
@@ -231,15 +214,6 @@ class Numbering:
             return True
 
         return visit
-
-
-def _kinds(phases: NDArray[np.uint8], scopes: NDArray[np.uint8]) -> Int64:
-    kinds = np.where(_IS_ASYNC[phases], ASYNC, THREAD)
-    instant = _IS_INSTANT[phases]
-    if instant.any():
-        kinds[instant & (scopes == ord("p"))] = PROCESS
-        kinds[instant & (scopes == ord("g"))] = GLOBAL
-    return kinds
 
 
 def _number(

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from traceql.importers.chrome.growing import Growing
 from traceql.importers.chrome.kineto import parse
+from traceql.kernels.gather import MISSING, SAID, gather
 from traceql.model import tables
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     Int64 = NDArray[np.int64]
     Bool = NDArray[np.bool_]
 
-_NULL, _SAID = -2, -1
 _HOLE = re.compile(rb"\x01[A-P]")
 
 
@@ -67,6 +68,13 @@ def _holes(holes: int) -> dict[str, Hole]:
     return dict(_FOLDED[k] for k in range(len(_FOLDED)) if holes >> k & 1)
 
 
+def fact(value: int | None) -> tuple[int, int]:
+    """Give the value of a fact and its source, as `kernels.gather.gather` takes them."""
+    if value is None:
+        return 0, MISSING
+    return (0, value - 1) if isinstance(value, Hole) else (value, SAID)
+
+
 class Facts:
     """Rows of integers, of which some stand in lifted columns.
 
@@ -75,37 +83,28 @@ class Facts:
     """
 
     def __init__(self, width: int) -> None:
-        self._said = np.zeros((width, 64), np.int64)
-        self._source = np.full((width, 64), _NULL, np.int8)
-        self._size = 0
-        self._sources: dict[tuple[int, tuple[type, ...]], list[int]] = {}
+        self._said = [Growing(np.int64) for _ in range(width)]
+        self._source = [Growing(np.int8) for _ in range(width)]
+        self._known = [False] * width
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._said[0])
 
-    def extend(self, rows: Sequence[Sequence[int | None]], holes: Sequence[int]) -> None:
-        """Add rows, each read from a template with these holes."""
-        if not rows:
-            return
-        end = self._size + len(rows)
-        if end > self._said.shape[1]:
-            more = ((0, 0), (0, max(end, 2 * self._size) - self._said.shape[1]))
-            self._said, self._source = np.pad(self._said, more), np.pad(self._source, more)
-        said = [[value or 0 for value in row] for row in rows]
-        source = [self._sources_of(row, hole) for row, hole in zip(rows, holes, strict=True)]
-        self._said[:, self._size : end] = np.array(said, np.int64).T
-        self._source[:, self._size : end] = np.array(source, np.int8).T
-        self._size = end
+    def extend(self, rows: Sequence[Sequence[int | None]]) -> None:
+        """Add rows; a hole says that the integer stands in a lifted column."""
+        for field, column in enumerate(zip(*rows, strict=True)):
+            said, sources = zip(*map(fact, column), strict=True)
+            self.extend_field(field, np.array(said, np.int64), np.array(sources, np.int8))
 
-    def _sources_of(self, row: Sequence[int | None], holes: int) -> list[int]:
-        shape = holes, tuple(map(type, row))  # says which columns the holes are
-        found = self._sources.get(shape)
-        if found is None:
-            found = self._sources[shape] = [
-                _NULL if value is None else value - 1 if isinstance(value, Hole) else _SAID
-                for value in row
-            ]
-        return found
+    def extend_field(self, field: int, said: Int64, source: NDArray[np.int8]) -> None:
+        """Add a field of some rows, as `kernels.gather.gather` takes it."""
+        self._said[field].extend(said)
+        self._source[field].extend(source)
+        self._known[field] |= bool((source != MISSING).any())
+
+    def knows(self, field: int) -> bool:
+        """Tell whether any row has the field."""
+        return self._known[field]
 
     def gather(
         self, field: int, rows: NDArray[np.int32], lifted: Int64, events: Int64
@@ -114,23 +113,16 @@ class Facts:
 
         Args:
             field: which.
-            rows: int32 [n], numbers of rows.
+            rows: int32 [n], numbers of rows; -1 has none.
             lifted: int64 [columns, events], the lifted integers.
             events: int64 [n], the event of each row.
 
         Returns:
             int64 [n]; bool [n], where there is none, or None where all are there.
         """
-        source = self._source[field]
-        known = source[: self._size]
-        highest, lowest = (known.max(), known.min()) if known.size else (_NULL, _NULL)
-        if highest == _NULL:
+        if not self._known[field]:
             return np.zeros(rows.size, np.int64), np.ones(rows.size, np.bool_)
-        values = self._said[field][rows]
-        sources = source[rows]
-        if highest >= 0:
-            for column in np.flatnonzero(np.bincount(sources[sources >= 0], minlength=16)):
-                here = np.flatnonzero(sources == column)
-                values[here] = lifted[column][events[here]]
-        missing = sources == _NULL if lowest == _NULL else None
-        return values, missing
+        values, missing = np.empty(rows.size, np.int64), np.empty(rows.size, np.bool_)
+        said, source = self._said[field].array, self._source[field].array
+        none = gather(said, source, rows, lifted, events, values, missing)
+        return values, missing if none else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,10 @@ import pyarrow as pa
 
 from traceql.importers import _json_grammar as grammar
 from traceql.importers._json_stream import members_of
+from traceql.importers.chrome.growing import Growing
+from traceql.kernels.compose import Texts as Packed
+from traceql.kernels.compose import compose
+from traceql.kernels.sort_out import BAD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,49 +23,43 @@ if TYPE_CHECKING:
     Ids = NDArray[np.int32]
     Bool = NDArray[np.bool_]
 
-Judge = Callable[[bytes, int], "str | None"]
-"""Takes the bytes of a text and its holes."""
+Judge = Callable[[bytes], "str | None"]
+Flag = Callable[[bytes], int]
 
-_FEW, _SETTLED = 256, 4
-"""A dictionary of few texts, or that did not grow for some columns, goes out as it is."""
-_HOLE = re.compile(rb"\x01[A-P]")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _READ = frozenset((b"bind_id", b"id2", b"scope", b"flow_in", b"flow_out"))
 """Keys outside of the scanner's columns that readers of events look at."""
 
 
 class Texts:
-    """Texts by number, as Arrow columns."""
+    """Texts by number, as Arrow columns that share one growing dictionary."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
-        self._array = pa.array([], pa.string())
-        self._seen = self._calls = 0
+        self._data, self._ends = Growing(np.uint8), Growing(np.int32)
+        self._ends.append(0)
 
     def __len__(self) -> int:
         return len(self.texts)
 
+    def add(self, text: str) -> None:
+        """Give a text the next number."""
+        self.texts.append(text)
+        self._data.extend(np.frombuffer(text.encode(), np.uint8))
+        self._ends.append(len(self._data))
+
+    @property
+    def packed(self) -> Packed:
+        """All texts, as kernels take them."""
+        return Packed(self._data.array, self._ends.array)
+
     @property
     def array(self) -> pa.Array:
-        """All texts."""
-        if len(self._array) != len(self.texts):
-            self._array = pa.array(self.texts, pa.string())
-        return self._array
+        """All texts; what was given earlier is a part of it, at the same place if possible."""
+        return string_array(*self.packed)
 
     def column(self, ids: Ids) -> pa.DictionaryArray:
         """Give the texts of ids, null for -1."""
-        size = len(self.texts)
-        missing = ids < 0
-        self._calls = self._calls + 1 if size == self._seen else 0
-        self._seen = size
-        if size <= _FEW or len(self._array) == size or self._calls >= _SETTLED:
-            return coded(ids, missing, self.array)
-        used = np.zeros(size + 1, np.bool_)
-        used[ids] = True
-        used[-1] = False
-        places = np.cumsum(used, dtype=np.int32) - 1
-        texts = pa.array([self.texts[n] for n in np.flatnonzero(used).tolist()], pa.string())
-        return coded(places[ids], missing, texts)
+        return coded(ids, ids < 0, self.array)
 
 
 class Vocabulary(Texts):
@@ -71,36 +68,32 @@ class Vocabulary(Texts):
     Args:
         dictionary: of a scanner; it grows.
         judge: gives the text behind its bytes, None where only the slow path reads it rightly.
+        special: gives what is special about a text, by its bytes, as a number from 0 to 127.
     """
 
-    def __init__(self, dictionary: Dictionary, judge: Judge) -> None:
+    def __init__(
+        self, dictionary: Dictionary, judge: Judge, special: Flag = lambda _raw: 0
+    ) -> None:
         super().__init__()
-        self._dictionary, self._judge = dictionary, judge
+        self._dictionary, self._judge, self._special = dictionary, judge, special
         self.raw: list[bytes] = []
-        self._flags = bytearray()
-        self.bad: Bool = np.zeros(0, np.bool_)
-        """Bool [texts]: those that only the slow path reads rightly."""
-        self.any_bad = False
+        self.flags = Growing(np.uint8)
+        """BAD for texts that only the slow path reads rightly; from bit 1 on what is special."""
+        self.seen = 0
+        """Everything that is special about any of the texts, as a set of bits."""
 
-    def learn(self) -> list[bytes]:
-        """Judge the texts that are new, and give them as written."""
+    def learn(self) -> None:
+        """Judge the texts that are new."""
         known = len(self.raw)
         if len(self._dictionary) == known:
-            return []
+            return
         fresh = self._dictionary.texts(known)
-        notes = self._dictionary.table.notes[known : known + len(fresh)].tolist()
-        for raw, note in zip(fresh, notes, strict=True):
-            text = self._judge(raw, note)
-            self._flags.append(text is None)
-            self.texts.append(text or "")
+        for raw in fresh:
+            text, special = self._judge(raw), self._special(raw)
+            self.flags.append((BAD if text is None else 0) | special << 1)
+            self.seen |= 1 << special
+            self.add(text or "")
         self.raw += fresh
-        self.bad = np.frombuffer(bytes(self._flags), np.bool_)
-        self.any_bad = bool(self.bad.any())
-        return fresh
-
-    def among_bad(self, ids: Ids) -> Bool:
-        """Tell which ids are of bad texts; -1 is no text."""
-        return np.append(self.bad, np.False_)[ids]
 
 
 def coded(codes: Ids, missing: Bool | None, texts: pa.Array) -> pa.DictionaryArray:
@@ -115,7 +108,37 @@ def coded(codes: Ids, missing: Bool | None, texts: pa.Array) -> pa.DictionaryArr
     return pa.DictionaryArray.from_arrays(indices, texts, safe=False)
 
 
-def string(raw: bytes, _note: int) -> str | None:
+def string_array(
+    data: NDArray[np.uint8], ends: NDArray[np.int32], missing: Bool | None = None
+) -> pa.Array:
+    """Give texts that lie one after the other, without copying, as an Arrow array."""
+    some = missing is not None and missing.any()
+    bits = pa.py_buffer(np.packbits(~missing, bitorder="little")) if some else None  # type: ignore[operator]
+    buffers = [bits, pa.py_buffer(ends), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.string(), ends.size - 1, buffers)
+
+
+def around_numbers(
+    before: Packed, after: Packed | None, codes: Ids, numbers: NDArray[np.int64], shown: Bool | None
+) -> pa.Array:
+    """Give texts around numbers, null where the code is -1.
+
+    Args:
+        before: what stands before, by code.
+        after: what stands after; None: nothing.
+        codes: int32 [n].
+        numbers: int64 [n].
+        shown: bool [n], where the number is written; None: everywhere.
+    """
+    if after is None:
+        after = Packed(np.zeros(0, np.uint8), np.zeros(before.ends.size, np.int32))
+    if shown is None:
+        shown = np.ones(codes.size, np.bool_)
+    found = compose(before, after, codes, numbers, shown)
+    return string_array(found.data, found.ends, codes < 0)
+
+
+def string(raw: bytes) -> str | None:
     """Read what stands between quotes; None where that is not all Unicode."""
     if b"\\" not in raw:
         try:
@@ -127,28 +150,21 @@ def string(raw: bytes, _note: int) -> str | None:
     return None if damage else found
 
 
-def identifier(raw: bytes, note: int) -> str | None:
+def identifier(raw: bytes) -> str | None:
     """Read a textual pid, tid or id, as `string`."""
-    return None if b"\0" in raw else string(raw, note)
+    return None if b"\0" in raw else string(raw)
 
 
-def template(raw: bytes, holes: int) -> str | None:
-    """Read a template of args; None where it is no JSON, or holds what looks like a hole."""
-    filled, count = _HOLE.subn(b"0", raw)
-    if count != holes.bit_count() or _CONTROL.search(filled):
-        return None
-    return _json(filled, raw)
-
-
-def unread(raw: bytes, _note: int) -> str | None:
+def unread(raw: bytes) -> str | None:
     """Read an object of fields without a column; None where a reader looks at one of them."""
     keys = [key for key, _ in members_of(raw)]
     if len(set(keys)) < len(keys) or not _READ.isdisjoint(keys) or b"\0" in raw:
         return None
-    return _json(raw, raw)
+    return json_text(raw, raw)
 
 
-def _json(filled: bytes, raw: bytes) -> str | None:
+def json_text(filled: bytes, raw: bytes) -> str | None:
+    """Decode a text of which `filled` must be JSON; None where it is not, or not all Unicode."""
     match = grammar.VALUE.match(filled)
     if match is None or match.end() != len(filled):
         return None

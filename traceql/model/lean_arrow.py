@@ -1,0 +1,39 @@
+"""Keep pyarrow from importing pandas, a quarter of a second, only to learn that none is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from importlib.machinery import ModuleSpec
+
+_PANDAS = "pandas"
+
+
+class _Hidden:
+    """A finder of modules that says there is no pandas."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+        if name == _PANDAS:
+            raise ModuleNotFoundError(name, name=name)
+        return None
+
+
+def spare_pandas() -> None:
+    """Let pyarrow look for pandas now, and find none, if nobody has imported it.
+
+    pyarrow looks once, when it first makes an array or a scalar; what really needs pandas, such as
+    `Table.to_pandas`, looks again and finds it. Where other threads run nothing is hidden, since
+    they might want pandas just then.
+    """
+    if _PANDAS in sys.modules or threading.active_count() > 1:
+        return
+    arrow = importlib.import_module("pyarrow")
+    hidden = _Hidden()
+    sys.meta_path.insert(0, hidden)
+    try:
+        arrow.array([], arrow.int8())
+        arrow.scalar("")
+    finally:
+        sys.meta_path.remove(hidden)
