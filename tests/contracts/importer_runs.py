@@ -6,8 +6,12 @@ import gzip
 import json
 import random
 import re
+import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,8 @@ from traceql.model.protocols import BLOCK_BYTES, HEAD_BYTES, Chunk, Head, Import
 
 ROOT = Path(__file__).resolve().parents[2] / "sample_traces"
 SMALL = 80_000
+SQLITE = b"SQLite format 3\0"
+_FILES = tempfile.TemporaryDirectory()
 
 
 def owners() -> dict[Path, str]:
@@ -42,6 +48,15 @@ class MemorySource:
         for start in range(0, len(self.content), step):
             yield self.content[start : start + step]
 
+    def local(self) -> Path:
+        path = Path(_FILES.name) / sha256(self.content).hexdigest()
+        if not path.exists():
+            path.write_bytes(self.content)
+        return path
+
+    def members(self) -> Sequence[MemorySource]:
+        return ()
+
 
 def content(path: Path) -> bytes:
     raw = path.read_bytes()
@@ -49,13 +64,25 @@ def content(path: Path) -> bytes:
 
 
 def head(data: bytes, name: str) -> Head:
-    return Head(Path(name), data[:HEAD_BYTES])
+    return Head(Path(name), data[:HEAD_BYTES], table_names(data))
+
+
+def table_names(data: bytes) -> tuple[str, ...]:
+    """Names of the tables of an SQLite file, as the engine reads them."""
+    if not data.startswith(SQLITE):
+        return ()
+    try:
+        with closing(sqlite3.connect(MemorySource(data).local())) as base:
+            rows = base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    except sqlite3.Error:
+        return ()
+    return tuple(str(name) for (name,) in rows)
 
 
 def shortened(path: Path) -> bytes:
     """The content, with whole events left out of the end of the list until it is small."""
     data = content(path)
-    if len(data) > SMALL:
+    if len(data) > SMALL and not data.startswith(SQLITE):
         cut = re.compile(rb"\}\s*,(?=\s*\{)").search(data, SMALL - 20_000)
         assert cut is not None
         data = data[: cut.start() + 1] + data[data.rindex(b"]") :]

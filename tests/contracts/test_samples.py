@@ -23,7 +23,7 @@ GENERATOR = ROOT / "synthetic" / "generate_kineto.py"
 
 
 def samples() -> list[Path]:
-    kinds = {".json", ".gz"}
+    kinds = {".json", ".gz", ".sqlite"}
     return sorted(
         p for p in ROOT.glob("**/*") if p.suffix in kinds and not p.name.endswith(".facts.json")
     )
@@ -41,7 +41,8 @@ def test_samples_are_small() -> None:
 @pytest.mark.parametrize("path", samples(), ids=lambda p: p.name)
 def test_synthetic_samples_say_so(path: Path) -> None:
     text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    assert (b'"synthetic"' in text) == ("synthetic" in path.parts)
+    mark = b"synthetic" if path.suffix == ".sqlite" else b'"synthetic"'
+    assert (mark in text) == ("synthetic" in path.parts)
 
 
 def run_generator(out: Path, arguments: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -355,7 +355,7 @@ class _Engine:
 
     def _file(self, trace: Trace, table: str, number: int) -> views.File:
         """Give a file; of another minor version, with the columns that it lacks."""
-        path = trace.path.resolve() / f"{table}.parquet"
+        path = _resolved(trace.path.parent) / trace.path.name / f"{table}.parquet"
         if trace.manifest.schema_version == tables.SCHEMA_VERSION:
             return views.File(path, number)
         source = f"parquet_schema({views.quoted(str(path))})"
@@ -367,6 +367,12 @@ class _Engine:
             root = self._store.path.resolve()
             return [root / "traces", root / "results"]
         return sorted({trace.path.resolve() for trace in self._traces})
+
+
+@cache
+def _resolved(folder: Path) -> Path:
+    """Follow links, which takes a look at every part of a path, once for all traces of a store."""
+    return folder.resolve()
 
 
 def _is_derived(name: str) -> bool:

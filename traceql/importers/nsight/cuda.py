@@ -251,14 +251,18 @@ class DeviceWork(Spans):
         if is_uvm.any():
             for column in ("contextId", "streamId"):
                 columns[column] = where(filled(columns[column]), valid(columns[column]) & ~is_uvm)
-        tracks = self._streams(columns)
-        if is_uvm.any():
-            title, actors = "Unified memory", self._context.actors
-            own = mapped(
-                [columns["globalPid"], columns["deviceId"]], rows,
-                lambda g, d: actors.device_track("gpu_unified_memory", g, d, None, None, title),
-            )  # fmt: skip
-            tracks = np.where(is_uvm, own, tracks)
+        actors = self._context.actors
+
+        def track(process: int | None, device: int | None, context: int | None,
+                  stream: int | None, kind: int | None) -> int:  # fmt: skip
+            if kind in labels.UVM_KINDS:
+                return actors.device_track(
+                    "gpu_unified_memory", process, device, None, None, "Unified memory"
+                )
+            return actors.device_track("gpu_stream", process, device, context, stream)
+
+        places = [columns[n] for n in ("globalPid", "deviceId", "contextId", "streamId")]
+        tracks = mapped([*places, kinds], rows, track)
         return name, tracks
 
     def _copy_names(self, work: Mapping[str, pa.Array], rows: int) -> pa.Array:

@@ -27,24 +27,23 @@ _MOST_STEPS = 400_000_000
 _STEPS = 100_000
 _MOST_BYTES = 100_000_000
 
-_FUNCTIONS = frozenset(
-    """
-    abs changes char coalesce concat concat_ws format glob hex ifnull iif instr last_insert_rowid
-    length like likelihood likely lower ltrim match max min nullif octet_length printf quote random
-    randomblob replace round rtrim sign soundex sqlite_version substr substring total_changes trim
-    typeof unicode unlikely upper zeroblob
-    avg count group_concat string_agg sum total row_number rank dense_rank percent_rank cume_dist
-    ntile lag lead first_value last_value nth_value
-    acos acosh asin asinh atan atan2 atanh ceil ceiling cos cosh degrees exp floor ln log log10 log2
-    mod pi pow power radians sin sinh sqrt tan tanh trunc
-    date time datetime julianday unixepoch strftime timediff current_date current_time
-    current_timestamp
-    json json_array json_array_length json_error_position json_extract json_insert json_object
-    json_patch json_pretty json_quote json_remove json_replace json_set json_type json_valid
-    json_group_array json_group_object -> ->>
-    """.split()
-)
-"""Functions of SQLite that only compute. Perfetto has others in place of some: unhex, percentile."""
+_NAMES = """
+abs changes char coalesce concat concat_ws format glob hex ifnull iif instr last_insert_rowid
+length like likelihood likely lower ltrim match max min nullif octet_length printf quote random
+randomblob replace round rtrim sign soundex sqlite_version substr substring total_changes trim
+typeof unicode unlikely upper zeroblob
+avg count group_concat string_agg sum total row_number rank dense_rank percent_rank cume_dist
+ntile lag lead first_value last_value nth_value
+acos acosh asin asinh atan atan2 atanh ceil ceiling cos cosh degrees exp floor ln log log10 log2
+mod pi pow power radians sin sinh sqrt tan tanh trunc
+date time datetime julianday unixepoch strftime timediff current_date current_time
+current_timestamp
+json json_array json_array_length json_error_position json_extract json_insert json_object
+json_patch json_pretty json_quote json_remove json_replace json_set json_type json_valid
+json_group_array json_group_object -> ->>
+"""
+_FUNCTIONS = frozenset(_NAMES.split())
+"""Functions that only compute. Perfetto has its own unhex() and percentile()."""
 _READS = {
     sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE,
 }  # fmt: skip
