@@ -130,11 +130,17 @@ def _run_sql_kernels() -> int:
 
     connection = duckdb.connect(":memory:")
     for kernel in kernels().values():
-        empty = ", ".join(f"{'[]' if t.endswith('[]') else 1}::{t} AS c{i}"
-                          for i, t in enumerate(kernel.takes))  # fmt: skip
+        empty = ", ".join(f"{_made_up(t)}::{t} AS c{i}" for i, t in enumerate(kernel.takes))
         given = connection.sql(f"SELECT {empty}").to_arrow_table()
         kernel.run(*(column.combine_chunks() for column in given.columns))
     return len(kernels())
+
+
+def _made_up(kind: str) -> str:
+    """Write a value that every kernel takes: texts name what is done with numbers."""
+    if kind.endswith("[]"):
+        return "[]"
+    return "'sum'" if kind == "VARCHAR" else "1"
 
 
 def _whole_way() -> Check:
