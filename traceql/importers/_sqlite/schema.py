@@ -58,20 +58,23 @@ def affinity(declared: str) -> str:
 def read_tables(connection: sqlite3.Connection) -> tuple[dict[str, StoredTable], tuple[str, ...]]:
     """Give the base tables in schema order, and the names of the views.
 
-    Tables of SQLite itself and virtual tables, which have no rows of their own, are left out.
+    Tables of SQLite itself and virtual tables, which have no rows of their own, are left out, and
+    those whose name is damaged: SQLite gives bytes where it finds no text.
 
     Raises:
         sqlite3.DatabaseError: the schema cannot be read.
     """
     listed = connection.execute(
-        "SELECT type, name, rootpage FROM sqlite_master"
-        " WHERE type IN ('table', 'view') ORDER BY rowid"
+        "SELECT type, name, rootpage FROM sqlite_master WHERE type IN ('table', 'view')"
+        # What is damaged may hold anything in any place.
+        " AND typeof(name) = 'text' AND typeof(rootpage) = 'integer' ORDER BY rowid"
     ).fetchall()
-    views = tuple(name for kind, name, _ in listed if kind == "view")
+    views = tuple(name for kind, name, _ in listed if kind == "view" and isinstance(name, str))
     return {
         name: _table(connection, name, root)
         for kind, name, root in listed
-        if kind == "table" and root and not name.lower().startswith("sqlite_")
+        if kind == "table" and root and isinstance(name, str)
+        if not name.lower().startswith("sqlite_")
     }, views
 
 
