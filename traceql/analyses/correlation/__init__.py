@@ -1,0 +1,1 @@
+"""Correlations: what moves together, follows each other, or occurs together."""

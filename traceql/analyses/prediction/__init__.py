@@ -1,0 +1,1 @@
+"""Predictions: trends, forecasts, limits and scalability, with intervals."""
