@@ -152,6 +152,12 @@ def test_standard_input_and_a_name(tmp_path: Path) -> None:
         (["--as", "nothing"], "no format named 'nothing'"),
         (["--memory-limit", "much"], "not a size"),
         (["--jobs", "0"], "--jobs"),
+        (["--set", "threads"], "write it as NAME=VALUE"),
+        (["--set", "threds=1"], "chrome.threads"),
+        (["--set", "nsight.threads=1"], "no importer has the option 'nsight.threads'"),
+        (["--set", "threads=many"], "'many' is not an integer"),
+        (["--set", "path=quick"], "path is auto, fast or slow"),
+        (["--as", "nsight", "--set", "threads=1"], "nsight.keep_environment"),
     ],
 )
 def test_wrong_words_are_refused(files: Path, tmp_path: Path, words: list[str], said: str) -> None:
@@ -161,6 +167,41 @@ def test_wrong_words_are_refused(files: Path, tmp_path: Path, words: list[str], 
     assert done.returncode == 2
     assert said in done.stderr.decode()
     assert not (tmp_path / "s").exists()
+
+
+def test_options_of_importers(tmp_path: Path, files: Path) -> None:
+    words = ("ingest", files, "--store", tmp_path / "s", "--format", "json")
+    run(*words, "--set", "path=slow", "--set", "chrome.threads=2", "--set", "block_bytes=65536")
+    traces = Store.open(tmp_path / "s").traces()
+    assert [t.manifest.options for t in traces] == [
+        {"block_bytes": 65536, "path": "slow", "threads": 2}
+    ] * 2
+
+    kept = run(*words, "--keep-environment", "--set", "nsight.keep_environment=no")
+    assert [row["status"] for row in rows(kept)] == ["replaced", "replaced"]
+    assert [t.manifest.options for t in Store.open(tmp_path / "s").traces()] == [{}, {}]
+
+
+def test_an_option_that_another_importer_has_fails_the_file_that_lacks_it(
+    tmp_path: Path, files: Path
+) -> None:
+    words = ("ingest", *sorted(files.iterdir()), "--store", tmp_path / "s")
+    done = run(*words, "--set", "keep_environment=true")
+
+    assert done.exit_code == 6
+    assert "the importer chrome has no option 'keep_environment'; it has path, " in done.stderr
+
+
+def test_the_environment_is_kept_when_asked(tmp_path: Path, root: Path) -> None:
+    path = root / "sample_traces/synthetic/nsys/nsys_3_28.sqlite"
+    told = ("query", "SELECT str_value FROM metadata", "--store", tmp_path / "s")
+    run("ingest", path, "--store", tmp_path / "s")
+    assert "SECRET=x" not in run(*told).stdout
+    run("ingest", path, "--store", tmp_path / "s", "--keep-environment")
+
+    assert "SECRET=x" in run(*told).stdout
+    (trace,) = Store.open(tmp_path / "s").traces()
+    assert trace.manifest.options == {"keep_environment": True}
 
 
 def test_nothing_to_ingest_is_an_error(tmp_path: Path) -> None:
@@ -267,7 +308,8 @@ def test_tables_formats_analyses_and_modules_are_listed() -> None:
     unknown = run("list", "tables", "slcie")
     assert isinstance(unknown.exception, UnknownName)
     assert "Did you mean slice" in str(unknown.exception)
-    assert "chrome" in {r["name"] for r in rows(run("list", "formats", "--format", "json"))}
+    formats = {r["name"]: r for r in rows(run("list", "formats", "--format", "json"))}
+    assert formats["chrome"]["options"].startswith("path=auto, threads=0, ")
     assert all(r["doc"] for r in rows(run("list", "analyses", "--format", "json")))
     assert all(r["doc"] for r in rows(run("list", "modules", "--format", "json")))
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from traceql.engine.ingest_many import Outcome
 
 _SHOWN_DIAGNOSTICS = 3
+_KEEP = "keep_environment"
+"""The option of importers that meet such things."""
+
 _COLUMNS = {
     "name": "VARCHAR",
     "id": "VARCHAR",
@@ -41,16 +44,24 @@ _COLUMNS = {
 @click.option("--group", help="Put the traces into this group.")
 @click.option("--jobs", "-j", type=click.IntRange(min=1), default=1, show_default=True,
               help="Files to read at once.")  # fmt: skip
+@click.option("--set", "settings", multiple=True, metavar="K=V",
+              help="Option K of the importer, or IMPORTER.K=V, which other files do not mind; "
+              "`traceql list formats` names them.")  # fmt: skip
+@click.option("--keep-environment", is_flag=True,
+              help="Keep environment variables, users, hosts, command lines and paths, which "
+              "importers that meet them leave out otherwise.")  # fmt: skip
 @_options.format_option(*_listing.FORMATS)
 @_options.store_option
 @_options.memory_limit_option
-def command(
+def command(  # noqa: PLR0913  (one parameter per option)
     *,
     files: Sequence[str],
     importer: str | None,
     name: str | None,
     group: str | None,
     jobs: int,
+    settings: Sequence[str],
+    keep_environment: bool,
     output_format: str,
     store_path: str,
     memory_limit_bytes: int,
@@ -58,13 +69,37 @@ def command(
     """Ingest, say what happened on stderr, print the traces on stdout."""
     from traceql.engine.ingest_many import find_files
 
+    options = _chosen_options(settings, importer, keep_environment=keep_environment)
     found = find_files(files, importer)
     if name is not None and len(found) > 1:
         raise click.UsageError(f"--name can name one trace, and {len(found)} files are meant")
-    chosen = {"importer": importer, "name": name, "group": group}
+    chosen = {"importer": importer, "name": name, "group": group, "options": options}
     outcomes = _run(found, Path(store_path), jobs, memory_limit_bytes, chosen)
     _print(outcomes, output_format)
     _judge(outcomes)
+
+
+def _chosen_options(
+    words: Sequence[str], importer: str | None, *, keep_environment: bool
+) -> dict[str, Any]:
+    """Read `--set` and `--keep-environment`, before any file is touched."""
+    from traceql.engine import plugins, settings
+
+    given: dict[str, Any] = {}
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign:
+            raise click.UsageError(f"--set {word}: write it as NAME=VALUE")
+        given[key.strip()] = value.strip()
+    if not given and not keep_environment:
+        return {}
+    asked = [name for name in plugins.names("importers") if importer in {None, name}]
+    known = {name: plugins.load("importers", name) for name in asked}
+    settings.check_importers(known, given)
+    if keep_environment:
+        takers = [name for name, plugin in known.items() if _KEEP in settings.fields(plugin)]
+        given |= {f"{name}.{_KEEP}": True for name in takers}
+    return given
 
 
 def _run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +11,6 @@ from traceql.cli import _listing, _options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from traceql.engine.plugins import Kind
     from traceql.store.catalog import Trace
 
 
@@ -115,15 +114,28 @@ def _refuse_table(name: str, known: list[str]) -> None:
 @command.command(help="List the formats that can be ingested.")
 @_options.format_option(*_listing.FORMATS)
 def formats(*, output_format: str) -> None:
-    """Print one line an importer."""
-    _plugins("importers", output_format)
+    """Print one line an importer, with its options and what they are by default."""
+    from traceql.engine import plugins, settings
+
+    rows = []
+    for name in plugins.names("importers"):
+        plugin = plugins.load("importers", name)
+        options = ", ".join(f"{key}={value}" for key, value in settings.fields(plugin).items())
+        rows.append((name, _sentence(plugin.__doc__), options))
+    _write({"name": "VARCHAR", "doc": "VARCHAR", "options": "VARCHAR"}, rows, output_format)
 
 
 @command.command(help="List the analyses.")
 @_options.format_option(*_listing.FORMATS)
 def analyses(*, output_format: str) -> None:
     """Print one line an analysis."""
-    _plugins("analyses", output_format)
+    from traceql.engine import plugins
+
+    rows = []
+    for name in plugins.names("analyses"):
+        plugin = plugins.load("analyses", name)
+        rows.append((name, getattr(plugin, "question", None) or _sentence(plugin.__doc__)))
+    _write({"name": "VARCHAR", "doc": "VARCHAR"}, rows, output_format)
 
 
 @command.command(help="List the modules of the SQL standard library and what they define.")
@@ -139,17 +151,6 @@ def modules(*, output_format: str) -> None:
     ]
     columns = {"module": "VARCHAR", "name": "VARCHAR", "kind": "VARCHAR", "doc": "VARCHAR"}
     _write(columns, sorted(rows), output_format)
-
-
-def _plugins(kind: str, output_format: str) -> None:
-    from traceql.engine import plugins
-
-    known = cast("Kind", kind)
-    rows = []
-    for name in plugins.names(known):
-        plugin = plugins.load(known, name)
-        rows.append((name, getattr(plugin, "question", None) or _sentence(plugin.__doc__)))
-    _write({"name": "VARCHAR", "doc": "VARCHAR"}, rows, output_format)
 
 
 def _sentence(doc: str | None) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import traceql
-from traceql.engine import memory, sql_script
+from traceql.engine import memory, settings, sql_script
 from traceql.errors import InputError, StoreError, StoreFull
 from traceql.model import tables
 from traceql.model.lean_arrow import spare_pandas
@@ -83,7 +83,8 @@ def ingest(  # noqa: PLR0913  (all but two are options)
         importer: name of the importer; None: the one that recognises the file.
         name: of the trace; None: the file's stem. One that is taken gets `-2`.
         group: a group to join.
-        options: fields of the importer.
+        options: fields of the importer, as `field`, or as `importer.field`, which no other
+            importer minds; texts are read as the types of the fields.
         memory_limit_bytes: None: $TRACEQL_MEMORY_LIMIT, else half of the machine's memory.
         progress: called now and then while the file is read.
         views: keep `views.sql` true; who ingests many files does so once at the end.
@@ -195,32 +196,18 @@ def _recipe(
     from traceql.engine.detect import detect
 
     name, importer = detect(source.head(), forced)
-    importer = _with_options(name, importer, options)
+    importer, chosen = settings.of_importer(name, type(importer), options)
     draft = Manifest(
         trace_id="",
         schema_version=tables.SCHEMA_VERSION,
         traceql_version=traceql.__version__,
         importer=name,
         importer_version=_version(importer),
-        options={key: options[key] for key in sorted(options)},
+        options=chosen,
         source_name=source.path.name,
         source_bytes=source.size_bytes or 0,
     )
     return _Recipe(importer, draft)
-
-
-def _with_options(name: str, importer: Any, options: Mapping[str, Any]) -> Importer:
-    if not options:
-        return importer  # type: ignore[no-any-return]
-    known = [field.name for field in dataclasses.fields(importer)]
-    for key in options:
-        if key not in known:
-            offer = f"it has {', '.join(known)}" if known else "it has none"
-            raise InputError(f"the importer {name} has no option {key!r}; {offer}.")
-    try:
-        return dataclasses.replace(importer, **options)  # type: ignore[no-any-return]
-    except (TypeError, ValueError) as error:
-        raise InputError(f"options of the importer {name}: {error}") from error
 
 
 def _version(importer: Importer) -> str:

@@ -1,4 +1,4 @@
-"""Parameters of analyses: from the texts of `--set` to the fields of the dataclass."""
+"""Parameters of analyses and options of importers: from the texts of `--set` to their fields."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from traceql.errors import BadParameter
+from traceql.errors import BadParameter, InputError
 
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -32,7 +32,10 @@ def build(classes: Mapping[str, type], given: Mapping[str, Any] | None) -> dict[
         if not takers:
             raise _unknown(classes, key)
         for name, field in takers:
-            values[name][field] = _read(name, field, _hints(classes[name])[field], value)
+            try:
+                values[name][field] = _read(_hints(classes[name])[field], value)
+            except ValueError as error:
+                raise BadParameter(name, field, str(error)) from error
     built = {}
     for name, plugin in classes.items():
         try:
@@ -62,6 +65,66 @@ def parse(settings: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def of_importer(name: str, importer: type, given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Make an importer with the given options.
+
+    Args:
+        name: of the importer.
+        importer: its class.
+        given: `field` to value: it must have it; `importer.field`: meant for that importer alone.
+            A text is read as the field's type.
+
+    Returns:
+        The importer, and its options that were given: field to value, sorted.
+
+    Raises:
+        InputError: the importer has no such option, or the value does not fit.
+    """
+    if not given:
+        return importer(), {}
+    hints = _hints(importer)
+    known = [field.name for field in _fields(importer)]
+    found = {}
+    for key, value in given.items():
+        meant, _, field = key.rpartition(".")
+        if meant and meant != name:
+            continue
+        if field not in known:
+            offer = f"it has {', '.join(known)}" if known else "it has none"
+            raise InputError(f"the importer {name} has no option {field!r}; {offer}.")
+        try:
+            found[field] = _read(hints[field], value)
+        except ValueError as error:
+            raise InputError(f"option {field} of the importer {name}: {error}.") from error
+    try:
+        return importer(**found), dict(sorted(found.items()))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"options of the importer {name}: {error}.") from error
+
+
+def check_importers(importers: Mapping[str, type], given: Mapping[str, Any]) -> None:
+    """See before the work that every option is one of an importer that may be asked.
+
+    Args:
+        importers: name to class of those that may read the files.
+        given: as of `of_importer`.
+
+    Raises:
+        InputError: none has it; the message names the options there are. Or a value fits none.
+    """
+    for key, value in given.items():
+        takers = _takers(importers, key)
+        if not takers:
+            known = [f"{name}.{field.name}" for name, plugin in importers.items()
+                     for field in _fields(plugin)]  # fmt: skip
+            offer = f"the options are {', '.join(known)}" if known else "there are none"
+            close = difflib.get_close_matches(key, [*known, *(k.split(".")[-1] for k in known)])
+            hint = f" Did you mean {', '.join(close)}?" if close else ""
+            raise InputError(f"no importer has the option {key!r}; {offer}.{hint}")
+        for name, field in takers:
+            of_importer(name, importers[name], {field: value})
+
+
 def _fields(plugin: type) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(plugin)
 
@@ -89,8 +152,12 @@ def _unknown(classes: Mapping[str, type], key: str) -> BadParameter:
     )
 
 
-def _read(analysis: str, field: str, hint: Any, value: Any) -> Any:
-    """Read a text as the type of the field; `hint` may be a Literal or an optional type."""
+def _read(hint: Any, value: Any) -> Any:
+    """Read a text as the type of the field; `hint` may be a Literal or an optional type.
+
+    Raises:
+        ValueError: it is none; the message says what would be.
+    """
     if not isinstance(value, str):
         return value
     origin = get_origin(hint)
@@ -102,9 +169,9 @@ def _read(analysis: str, field: str, hint: Any, value: Any) -> Any:
     if origin is Literal:
         if value in get_args(hint):
             return value
-        raise BadParameter(analysis, field, f"{value!r} is not one of {', '.join(get_args(hint))}")
+        raise ValueError(f"{value!r} is not one of {', '.join(get_args(hint))}")
     try:
         return _TRUTH[value.lower()] if hint is bool else hint(value)
     except (KeyError, ValueError) as error:
         kind = {bool: "true or false", int: "an integer", float: "a number"}.get(hint, "a value")
-        raise BadParameter(analysis, field, f"{value!r} is not {kind}") from error
+        raise ValueError(f"{value!r} is not {kind}") from error
