@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from traceql.importers.nsight.columns import mapped
-from traceql.importers.nsight.packing import literal
+from traceql.importers._columns import mapped
+from traceql.importers._packing import literal
 from traceql.model import tables
 from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
-    from traceql.importers.nsight.columns import Int64
+    from traceql.importers._columns import Int64
     from traceql.importers.nsight.facts import Facts
 
 _ID_BITS = 24

@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from traceql.importers.nsight.columns import distinct, filled, filtered, mapped, valid
-from traceql.importers.nsight.packing import Args, span_rows
+from traceql.importers._columns import distinct, filled, filtered, mapped, valid
+from traceql.importers._packing import Args, span_rows
 from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
-    from traceql.importers.nsight.columns import Int64
+    from traceql.importers._columns import Int64
     from traceql.importers.nsight.context import Context
     from traceql.importers.nsight.strings import Names
 

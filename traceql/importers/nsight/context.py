@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from traceql.importers._columns import filtered, valid
 from traceql.importers.nsight.actors import Actors
-from traceql.importers.nsight.columns import filtered, valid
 from traceql.importers.nsight.facts import Facts
 from traceql.importers.nsight.labels import Labels
 from traceql.importers.nsight.strings import Names, Strings
@@ -18,7 +18,7 @@ from traceql.model import tables
 from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
-    from traceql.importers.nsight.columns import Int64, Leaves
+    from traceql.importers._columns import Int64, Leaves
     from traceql.importers.nsight.inputs import Export
 
 BATCH_ROWS = 1 << 16

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from traceql.importers.nsight.columns import distinct, filled, mapped, valid, where
+from traceql.importers._columns import distinct, filled, mapped, valid, where
 from traceql.importers.nsight.labels import THREAD_STATES
 from traceql.model import tables
 from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
-    from traceql.importers.nsight.columns import Int64
+    from traceql.importers._columns import Int64
     from traceql.importers.nsight.context import Context
 
 _ROWS = 1 << 16

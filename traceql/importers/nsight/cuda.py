@@ -9,10 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from traceql.importers.nsight import labels
-from traceql.importers.nsight.actors import scope_of
-from traceql.importers.nsight.calls import Kind, Spans
-from traceql.importers.nsight.columns import (
+from traceql.importers._columns import (
     distinct,
     filled,
     filtered,
@@ -21,12 +18,15 @@ from traceql.importers.nsight.columns import (
     valid,
     where,
 )
+from traceql.importers.nsight import labels
+from traceql.importers.nsight.actors import scope_of
+from traceql.importers.nsight.calls import Kind, Spans
 from traceql.importers.nsight.strings import without_version
 from traceql.model import tables
 from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
-    from traceql.importers.nsight.columns import Int64
+    from traceql.importers._columns import Int64
     from traceql.importers.nsight.context import Context
     from traceql.importers.nsight.cuda_events import EventTimes
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from traceql.importers._columns import filled, filtered, mapped, picked, where
+from traceql.importers._packing import Args, span_rows
 from traceql.importers.nsight.calls import STRINGS, labelled
-from traceql.importers.nsight.columns import filled, filtered, mapped, picked, where
-from traceql.importers.nsight.packing import Args, span_rows
 from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:

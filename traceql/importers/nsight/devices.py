@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from traceql.importers.nsight.packing import literal
+from traceql.importers._packing import literal
 
 if TYPE_CHECKING:
     from traceql.importers.nsight.facts import Facts

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from traceql.importers._columns import distinct, mapped
 from traceql.importers.nsight.calls import Kind, Spans
-from traceql.importers.nsight.columns import distinct, mapped
 
 if TYPE_CHECKING:
     from traceql.importers.nsight.context import Context

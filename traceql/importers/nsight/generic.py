@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from traceql.importers.nsight.columns import filled, mapped, valid
+from traceql.importers._columns import filled, mapped, valid
 from traceql.importers.nsight.metrics import named_unit, sample_rows
 
 if TYPE_CHECKING:
-    from traceql.importers.nsight.columns import Int64
+    from traceql.importers._columns import Int64
     from traceql.importers.nsight.context import Context
     from traceql.model.protocols import Chunk
 

@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from traceql.importers.nsight.calls import Kind, Spans
-from traceql.importers.nsight.columns import (
+from traceql.importers._columns import (
     distinct,
     filled,
     filtered,
@@ -19,6 +18,7 @@ from traceql.importers.nsight.columns import (
     valid,
     where,
 )
+from traceql.importers.nsight.calls import Kind, Spans
 from traceql.importers.nsight.labels import MEMORY_KINDS
 from traceql.model import tables
 from traceql.model.protocols import Chunk

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from traceql.importers.nsight.columns import filled, mapped
+from traceql.importers._columns import filled, mapped
 from traceql.model import tables
 from traceql.model.protocols import Chunk
 

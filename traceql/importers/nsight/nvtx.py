@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from traceql.importers._columns import distinct, filled, filtered, mapped, valid
 from traceql.importers.nsight.calls import Kind, Spans
-from traceql.importers.nsight.columns import distinct, filled, filtered, mapped, valid
 from traceql.importers.nsight.payloads import Payloads
 
 if TYPE_CHECKING:
-    from traceql.importers.nsight.columns import Int64
+    from traceql.importers._columns import Int64
     from traceql.importers.nsight.context import Context
     from traceql.model.protocols import Chunk
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from traceql.importers.nsight.columns import Int64
+    from traceql.importers._columns import Int64
     from traceql.importers.nsight.context import Context
 
 _HEADER = np.dtype([("domain", "<u8"), ("schema", "<u8"), ("size", "<u8"), ("word", "<u8")])

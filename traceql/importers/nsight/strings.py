@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from traceql.importers.nsight.columns import coded, filled, picked, valid
+from traceql.importers._columns import coded, filled, picked, valid
 
 if TYPE_CHECKING:
-    from traceql.importers.nsight.columns import Int64
+    from traceql.importers._columns import Int64
     from traceql.importers.nsight.inputs import Export
 
 _MOST_SHORT = 4096

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from traceql.importers.nsight.columns import Growing, coded, distinct, picked
+from traceql.importers._columns import Growing, coded, distinct, picked
 from traceql.model import tables
 
 HOLES = len(tables.table("slice").lifted_args)
