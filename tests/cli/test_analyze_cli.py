@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from traceql.cli.main import cli
-from traceql.errors import TraceQLError
+from traceql.errors import StoreError, TraceQLError
+from traceql.store.catalog import Store
 
 SAMPLE = "sample_traces/synthetic/kineto_nvidia_planted.json.gz"
 
@@ -89,3 +91,22 @@ def test_only_families_with_members_have_a_flag(store):
     assert "--memory-limit" in shown
     assert "--clusters" not in shown
     assert run("--clusters", store=store).exit_code == 2
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_traces_that_fail_are_listed_at_the_end(root, store, tmp_path, jobs):
+    both = tmp_path / "store"
+    shutil.copytree(store, both)
+    run(root / "sample_traces/clang/14.0.6/compile.json", "--only", "summary", store=both)
+    (bad,) = [t for t in Store.open(both).traces() if t.name == "compile"]
+    (bad.path / "slice.parquet").write_bytes(b"PAR1 no more")
+    done = run("--only", "summary", "--jobs", jobs, "--format", "csv", store=both)
+    assert done.exit_code == 6
+    assert done.stdout.startswith("finding_id,")
+    assert done.stderr.splitlines()[-2].startswith("error: compile: ")
+    assert done.stderr.splitlines()[-1] == "1 of 2 traces failed"
+    assert isinstance(run("compile", "--only", "summary", store=both).exception, StoreError)
+    report = CliRunner().invoke(cli, ["report", "-o", str(tmp_path / "r.md"), "--only", "summary",
+                                      "--store", str(both)])  # fmt: skip
+    assert (report.exit_code, report.stderr.splitlines()[-1]) == (6, "1 of 2 traces failed")
+    assert "840 slices" in (tmp_path / "r.md").read_text()

@@ -13,11 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traceql.engine import analyze as module
 from traceql.engine import feed, plugins, settings, window
 from traceql.engine.analyze import analyze, choose, members
 from traceql.engine.ingest import ingest
-from traceql.errors import BadParameter, LimitReached, UnknownAnalysis
+from traceql.errors import BadParameter, LimitReached, StoreError, UnknownAnalysis
 from traceql.model.protocols import Input
 from traceql.model.result import Result
 from traceql.query.session import Session
@@ -217,6 +216,48 @@ def test_a_failure_while_saving_leaves_the_old_result(store, monkeypatch):
     assert not list((store.path / "tmp").iterdir())
 
 
+def damage(store: Store, number: int) -> str:
+    trace = store.traces()[number]
+    (trace.path / "slice.parquet").write_bytes(b"PAR1 no more")
+    return trace.name
+
+
+def test_processes_find_the_same(store):
+    def plain(results):
+        return [(r.analysis, r.traces, r.status, r.headline, tuple(r.findings), dict(r.tables))
+                for r in results]  # fmt: skip
+
+    said = []
+    alone = analyze(store, store.traces(), jobs=1, keep=False)
+    shared = analyze(store, store.traces(), jobs=2, progress=said.append)
+    assert plain(shared) == plain(alone)
+    assert {f"summary: {t.name}" for t in store.traces()} <= set(said)
+    assert len(results.load(store)) == len(alone)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_trace_that_fails_stops_no_other(store, jobs):
+    name = damage(store, 0)
+    failed = []
+    found = analyze(store, store.traces(), only=["summary"], jobs=jobs,
+                    failed=lambda *what: failed.append(what))  # fmt: skip
+    assert [r.traces for r in found] == [("run2",)]
+    assert [(n, type(e)) for n, e in failed] == [(name, StoreError)]
+    with pytest.raises(StoreError):
+        analyze(store, store.traces(), only=["summary"], jobs=jobs)
+
+
+def test_what_looks_at_all_traces_concludes_over_those_that_can_be_read(store, counting):
+    name = damage(store, 1)
+    failed = []
+    (found,) = analyze(store, store.traces(), only=["across"], keep=False,
+                       failed=lambda *what: failed.append(what))  # fmt: skip
+    assert found.traces == ("run1",)
+    assert [n for n, _ in failed] == [name]
+    assert analyze(store, store.traces()[1:], only=["across"], keep=False,
+                   failed=lambda *_: None) == []  # fmt: skip
+
+
 def test_producers_run_once_and_before(store, counting, monkeypatch):
     said = []
     analyze(store, store.traces()[:1], only=["counting", "iteration"], keep=False,
@@ -229,7 +270,7 @@ def test_producers_run_once_and_before(store, counting, monkeypatch):
         ran.append(type(analysis).__name__)
         return real(analysis, *args, **more)
 
-    monkeypatch.setattr(module.feed, "measure", spy)
+    monkeypatch.setattr(feed, "measure", spy)
     analyze(store, store.traces()[:1], only=["counting", "iteration"], keep=False)
     assert ran == ["Iteration", "Counting"]
 

@@ -102,7 +102,7 @@ def tell_failures(
         most: so many are named.
     """
     for name, error in failed[:most]:
-        text = str(error)
+        text = str(error).partition("\n")[0]  # without the excerpt of the SQL, the same for all
         named = text if text.startswith(f"{name}: ") else f"{name}: {text}"
         click.echo(f"error: {named}", err=True)
     if len(failed) > most:

@@ -12,6 +12,7 @@ from traceql.cli import _options
 from traceql.model.result import Severity
 
 if TYPE_CHECKING:
+    from traceql.errors import TraceQLError
     from traceql.model.result import Result
 
 _REPORTS = {"table": "terminal", "json": "json", "md": "markdown"}
@@ -57,6 +58,7 @@ class _WithFamilies(click.Command):
 @click.option("--fail-on", type=click.Choice(_SEVERITIES), default=None,
               help="Exit 1 when a finding is as severe as this.")  # fmt: skip
 @click.option("--last", is_flag=True, help="Only the trace ingested last.")
+@_options.jobs_option("Processes that share the traces; default: one a core, where that pays.")
 @_options.format_option("table", "json", "csv", "md")
 @_options.store_option
 @_options.memory_limit_option
@@ -72,6 +74,7 @@ def command(  # noqa: PLR0913  (one parameter per option)
     window: str | None,
     fail_on: str | None,
     last: bool,
+    jobs: int | None,
     output_format: str,
     store_path: str,
     memory_limit_bytes: int,
@@ -90,6 +93,7 @@ def command(  # noqa: PLR0913  (one parameter per option)
     store, traces = scope.traces_in_scope(
         store_path, names, last=last, memory_limit_bytes=memory_limit_bytes, tell=_tell
     )
+    failures: list[tuple[str, TraceQLError]] = []
     results = analyze.analyze(
         store,
         traces,
@@ -97,11 +101,17 @@ def command(  # noqa: PLR0913  (one parameter per option)
         families=families,
         parameters=given.parse(settings),
         window=limit,
+        jobs=jobs,
         progress=_progress,
+        failed=lambda name, error: failures.append((name, error)),
         memory_limit_bytes=memory_limit_bytes,
         timeout_s=timeout_s,
     )
+    if failures and len(traces) == 1:
+        raise failures[0][1]
     _print(results, output_format)
+    if failures:
+        _options.tell_failures(failures, len(traces), "traces")
     if fail_on and any(f.severity >= Severity[fail_on] for r in results for f in r.findings):
         ctx.exit(1)
 

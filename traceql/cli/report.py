@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from traceql.cli import _options
+
+if TYPE_CHECKING:
+    from traceql.errors import TraceQLError
 
 
 @click.command(
@@ -27,6 +31,7 @@ from traceql.cli import _options
 @click.option("--only", multiple=True, metavar="NAME", help="Only this analysis; may be repeated.")
 @click.option("--kept", is_flag=True, help="Report what the store has kept; analyze nothing.")
 @click.option("--last", is_flag=True, help="Only the trace ingested last.")
+@_options.jobs_option("Processes that share the traces; default: one a core, where that pays.")
 @_options.store_option
 @_options.memory_limit_option
 @_options.timeout_option
@@ -38,6 +43,7 @@ def command(  # noqa: PLR0913  (one parameter per option)
     only: Sequence[str],
     kept: bool,
     last: bool,
+    jobs: int | None,
     store_path: str,
     memory_limit_bytes: int,
     timeout_s: float | None,
@@ -58,6 +64,7 @@ def command(  # noqa: PLR0913  (one parameter per option)
     store, traces = traces_in_scope(
         store_path, names, last=last, memory_limit_bytes=memory_limit_bytes, tell=_tell
     )
+    failures: list[tuple[str, TraceQLError]] = []
     if kept:
         results = publish.kept(store, traces, only)
     else:
@@ -67,14 +74,20 @@ def command(  # noqa: PLR0913  (one parameter per option)
             only=only,
             memory_limit_bytes=memory_limit_bytes,
             timeout_s=timeout_s,
+            jobs=jobs,
             progress=_progress,
+            failed=lambda name, error: failures.append((name, error)),
         )
+    if failures and len(failures) == len(traces):
+        raise failures[0][1]
     if output == "-":
         publish.write(results, sys.stdout.buffer, name)
-        return
-    path = publish.publish(results, output, report=name)
-    _tell(publish.verdict(results))
-    click.echo(str(path))
+    else:
+        path = publish.publish(results, output, report=name)
+        _tell(publish.verdict(results))
+        click.echo(str(path))
+    if failures:
+        _options.tell_failures(failures, len(traces), "traces")
 
 
 def _tell(line: str) -> None:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+import os
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
-from traceql.engine import feed, plugins, settings, sql_script
+from traceql.engine import examine, plugins, sql_script, workers
 from traceql.engine import window as windows
-from traceql.engine.window import ALWAYS, Window
-from traceql.errors import StoreError, UnknownAnalysis
-from traceql.model import tables
-from traceql.model.lean_arrow import spare_pandas
+from traceql.engine.examine import Examined, Examiner, Limits, Order
+from traceql.engine.window import Window
+from traceql.errors import StoreError, TraceQLError, UnknownAnalysis, WorkerFailed
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from traceql.model.protocols import Analysis
     from traceql.model.result import Result
-    from traceql.query.session import Session
     from traceql.store.catalog import Store, Trace
 
 Progress = Callable[[str], None]
@@ -35,7 +33,9 @@ def analyze(  # noqa: PLR0913  (the one door: every choice has a default)
     parameters: Mapping[str, Any] | None = None,
     window: Window | str | None = None,
     keep: bool = True,
+    jobs: int | None = None,
     progress: Progress | None = None,
+    failed: Callable[[str, TraceQLError], None] | None = None,
     memory_limit_bytes: int | None = None,
     timeout_s: float | None = None,
 ) -> list[Result]:
@@ -51,8 +51,11 @@ def analyze(  # noqa: PLR0913  (the one door: every choice has a default)
         window: look only at events that start in it; a text such as `10ms..20ms` is read.
         keep: save the results in the store; a store that cannot be written is reported to
             `progress` and is no error.
+        jobs: processes; 1: this one; None: as many as there are cores, where that pays.
         progress: told what is being done, and what could not be kept.
-        memory_limit_bytes: limit of the queries.
+        failed: told the name and the error of each trace that could not be looked at, which stops
+            no other; None: the first such error is raised.
+        memory_limit_bytes: limit of the queries, of all processes together.
         timeout_s: limit of each query.
 
     Returns:
@@ -62,37 +65,72 @@ def analyze(  # noqa: PLR0913  (the one door: every choice has a default)
     Raises:
         UnknownAnalysis: of `only`.
         BadParameter: of `parameters` or `window`.
-        QueryError: an input reached a limit.
+        QueryError, StoreError: a trace cannot be read, an input reached a limit; see `failed`.
     """
-    spare_pandas()
-    chosen = choose(only, families)
-    classes = {name: _class(name) for name in _with_producers(chosen)}
-    run = _Run(
-        store=store,
-        analyses=settings.build(classes, parameters),
-        window=windows.parse(window) if isinstance(window, str) else window or Window(),
-        keep=keep,
-        tell=progress or (lambda _: None),
+    jobs = max(1, min(workers.jobs_for(traces) if jobs is None else jobs, len(traces)))
+    limits = Limits(
+        memory_limit_bytes // jobs if memory_limit_bytes else None,
+        timeout_s,
+        max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None,
     )
-    results = []
-    limits = {"memory_limit_bytes": memory_limit_bytes, "timeout_s": timeout_s}
-    across: dict[str, list[pa.Table]] = {
-        name: [] for name in chosen if run.analyses[name].scope != "trace"
-    }
-    for trace in traces:
-        with _session(trace, store, limits) as session:
-            for name in chosen:
-                run.tell(f"{name}: {trace.name}")
-                if name in across:
-                    across[name].append(run.measured(name, trace, session))
-                else:
-                    results.append(run.result(name, trace, session))
-        run.forget()
-    results += [run.concluded(name, parts, traces) for name, parts in across.items() if parts]
+    order = Order(
+        store,
+        choose(only, families),
+        parameters or {},
+        windows.parse(window) if isinstance(window, str) else window or Window(),
+        keep,
+        limits,
+    )
+    tell = progress or (lambda _: None)
+    examiner = Examiner(order, tell)
+    results: list[Result] = []
+    parts: list[tuple[Trace, Mapping[str, pa.Table]]] = []
+    with closing(_examined(examiner, traces, jobs)) as found:
+        for trace, one in found:
+            for line in one.told:
+                tell(line)
+            if one.error is not None:
+                if failed is None:
+                    raise one.error
+                failed(trace.name, one.error)
+                continue
+            results += one.results
+            parts.append((trace, one.measured))
+    results += _over_all(examiner, parts)
     if keep:
         with contextlib.suppress(StoreError):  # one that cannot be written was told about
             sql_script.refresh(store)
     return results
+
+
+def _examined(
+    examiner: Examiner, traces: Sequence[Trace], jobs: int
+) -> Generator[tuple[Trace, Examined], None, None]:
+    """Look at each trace, here or in processes; in the order of the traces."""
+    if jobs == 1:
+        for trace in traces:
+            yield trace, examiner.examine(trace)
+        return
+    found = workers.mapped(
+        examine.examine, traces, jobs=jobs, begin=examine.begin, facts=(examiner.order,)
+    )
+    with closing(found):
+        for trace, one in found:
+            died = Examined(error=WorkerFailed(trace.name, workers.DIED))
+            yield trace, one if one is not None else died
+
+
+def _over_all(
+    examiner: Examiner, parts: Sequence[tuple[Trace, Mapping[str, pa.Table]]]
+) -> list[Result]:
+    """Conclude what is concluded once, over the traces that could be looked at."""
+    if not parts:
+        return []
+    traces = [trace for trace, _ in parts]
+    return [
+        examiner.concluded(name, [measured[name] for _, measured in parts], traces)
+        for name in examiner.across()
+    ]
 
 
 def choose(only: Sequence[str] = (), families: Sequence[str] = ()) -> tuple[str, ...]:
@@ -119,107 +157,5 @@ def members() -> dict[str, tuple[str, ...]]:
     """Give the families that have members, and their members."""
     found: dict[str, list[str]] = {}
     for name in plugins.names("analyses"):
-        found.setdefault(_class(name).family, []).append(name)
+        found.setdefault(examine.class_of(name).family, []).append(name)
     return {family: tuple(names) for family, names in sorted(found.items())}
-
-
-def _class(name: str) -> Any:
-    return plugins.load("analyses", name)
-
-
-def _with_producers(names: Iterable[str]) -> tuple[str, ...]:
-    """Give the names and, before each, the analyses that make the tables it needs."""
-    ordered: dict[str, None] = {}
-
-    def visit(name: str) -> None:
-        for need in _class(name).needs:
-            visit(_producer(need))
-        ordered[name] = None
-
-    for name in names:
-        visit(name)
-    return tuple(ordered)
-
-
-def _producer(table: str) -> str:
-    producer = tables.table(table).derived_by
-    assert producer is not None, f"nothing derives the table {table}"
-    return producer
-
-
-def _session(trace: Trace, store: Store, limits: Mapping[str, Any]) -> Session:
-    from traceql.query.session import Session
-
-    return Session([trace], store=store, **limits)
-
-
-@dataclasses.dataclass
-class _Run:
-    """One call of `analyze`: the analyses with their parameters, and what the trace gave so far."""
-
-    store: Store
-    analyses: Mapping[str, Analysis]
-    window: Window
-    keep: bool
-    tell: Progress
-    done: dict[str, Result] = dataclasses.field(default_factory=dict)
-
-    def forget(self) -> None:
-        """Drop what belongs to the last trace."""
-        self.done.clear()
-
-    def result(self, name: str, trace: Trace, session: Session) -> Result:
-        """Give the result of an analysis for one trace; it runs once."""
-        if name not in self.done:
-            measured = self.measured(name, trace, session)
-            self.done[name] = self._finish(name, measured, [trace])
-        return self.done[name]
-
-    def measured(self, name: str, trace: Trace, session: Session) -> pa.Table:
-        """Measure one trace, after the analyses that make the tables which this one needs."""
-        analysis = self.analyses[name]
-        derived = {}
-        for need in analysis.needs:
-            made = self.result(_producer(need), trace, session).tables.get(need)
-            empty = tables.table(need).arrow_schema.empty_table()
-            derived[need] = empty if made is None else made
-        return feed.measure(
-            analysis, session, trace.name, window=self._on_clock(session), derived=derived
-        )
-
-    def concluded(self, name: str, parts: Sequence[pa.Table], traces: Sequence[Trace]) -> Result:
-        """Conclude over several traces at once."""
-        import pyarrow as pa
-
-        return self._finish(name, pa.concat_tables(parts), traces)
-
-    def _on_clock(self, session: Session) -> tuple[int, int]:
-        if not self.window.from_start:
-            return self.window.on_clock(0)
-        start = session.sql("SELECT min(start_ts) FROM trace_bounds").fetchall()[0][0]
-        return ALWAYS if start is None else self.window.on_clock(start)
-
-    def _finish(self, name: str, measured: pa.Table, traces: Sequence[Trace]) -> Result:
-        analysis = self.analyses[name]
-        result = analysis.conclude(measured)
-        given = {
-            field.name: getattr(analysis, field.name)
-            for field in dataclasses.fields(cast("Any", analysis))
-        }
-        standard = given == settings.fields(type(analysis)) and self.window == Window()
-        if self.window != Window():
-            given["window"] = self.window.text()
-        names = tuple(trace.name for trace in traces)
-        result = dataclasses.replace(result, analysis=name, traces=names, parameters=given)
-        if self.keep:
-            self._save(result, [trace.id for trace in traces], standard=standard)
-        return result
-
-    def _save(self, result: Result, trace_ids: Sequence[str], *, standard: bool) -> None:
-        from traceql.store import results
-
-        try:
-            results.save(self.store, result, trace_ids, standard=standard)
-        except OSError as error:
-            why = error.strerror
-            self.tell(f"{result.analysis}: not kept, the store cannot be written ({why})")

@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 Dialect = Literal["duckdb", "perfetto"]
 
-_FEW_TRACES = 8
-_SMALL_BYTES = 50_000_000
-"""What one process asks sooner than several are started: so few traces, so few bytes in all."""
-
 _MOST_PER_TASK = 16
 _ROWS = 10_000
 
@@ -95,7 +91,7 @@ class Each:
             StoreError: no trace can be read.
         """
         self._traces = tuple(traces)
-        self._jobs = min(_jobs(traces) if jobs is None else jobs, len(traces))
+        self._jobs = min(workers.jobs_for(traces) if jobs is None else jobs, len(traces))
         several = self._jobs > 1
         self._question = Question(
             store, text, parameters, dialect, tuple(packages),
@@ -297,21 +293,3 @@ def _begin(question: Question) -> None:
 def _part(task: _Task) -> _Part:
     assert _asked is not None
     return _asked.part(task)
-
-
-def _jobs(traces: Sequence[Trace]) -> int:
-    """Give how many processes pay: 1 where there is little to read."""
-    cores = os.cpu_count() or 1
-    if len(traces) <= _FEW_TRACES and _bytes(traces) < _SMALL_BYTES:
-        return 1
-    return cores
-
-
-def _bytes(traces: Sequence[Trace]) -> int:
-    total = 0
-    for trace in traces:
-        try:
-            total += trace.manifest.bytes
-        except StoreError:
-            continue
-    return total

@@ -15,10 +15,19 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import active_children, connection, get_context, parent_process
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from traceql.errors import StoreError
+
+if TYPE_CHECKING:
+    from traceql.store.catalog import Trace
 
 DIED = "its process died, perhaps for want of memory"
 """What to say of an item that killed its process."""
+
+_FEW_TRACES = 8
+_SMALL_BYTES = 50_000_000
+"""What one process asks sooner than several are started: so few traces, so few bytes in all."""
 
 _AHEAD = 2
 """Tasks under way or waiting, per process."""
@@ -43,6 +52,20 @@ class Counters:
         """Give the numbers as they stand."""
         with self._numbers.get_lock():
             return tuple(self._numbers[:])
+
+
+def jobs_for(traces: Sequence[Trace]) -> int:
+    """Give how many processes pay for looking at traces: 1 where there is little to read."""
+    if len(traces) <= _FEW_TRACES and sum(map(_bytes, traces)) < _SMALL_BYTES:
+        return 1
+    return os.cpu_count() or 1
+
+
+def _bytes(trace: Trace) -> int:
+    try:
+        return trace.manifest.bytes
+    except StoreError:
+        return 0
 
 
 def counters(count: int) -> Counters:

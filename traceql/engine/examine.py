@@ -1,0 +1,214 @@
+"""Look at one trace: run analyses on it, here or in a process that looks at many."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from traceql.engine import feed, plugins, settings
+from traceql.engine.window import ALWAYS, Window
+from traceql.errors import TraceQLError
+from traceql.model import tables
+from traceql.model.lean_arrow import spare_pandas
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from traceql.model.protocols import Analysis
+    from traceql.model.result import Result
+    from traceql.query.session import Session
+    from traceql.store.catalog import Store, Trace
+
+
+class Limits(NamedTuple):
+    """Of the queries on one trace."""
+
+    memory_limit_bytes: int | None = None
+    timeout_s: float | None = None
+    threads: int | None = None
+    """None: as many as there are cores."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """What is done with every trace."""
+
+    store: Store
+    chosen: tuple[str, ...]
+    """Names of the analyses that are asked for."""
+    parameters: Mapping[str, Any]
+    window: Window
+    keep: bool
+    limits: Limits
+
+
+@dataclasses.dataclass(frozen=True)
+class Examined:
+    """What one trace gave.
+
+    Attributes:
+        results: of the analyses that look at one trace, in order of `chosen`.
+        measured: of those that look at several at once, by name.
+        told: what was said of it, where nobody listened.
+        error: why there is nothing of all this.
+    """
+
+    results: Sequence[Result] = ()
+    measured: Mapping[str, pa.Table] = dataclasses.field(default_factory=dict)
+    told: Sequence[str] = ()
+    error: TraceQLError | None = None
+
+
+class Examiner:
+    """Runs the chosen analyses, and before each those that make the tables it needs."""
+
+    def __init__(self, order: Order, tell: Callable[[str], None] | None = None) -> None:
+        """Make the analyses with their parameters.
+
+        Args:
+            order: what is to be done.
+            tell: told what is being done, and what could not be kept; None: it goes along with
+                what is examined.
+
+        Raises:
+            BadParameter: no analysis has it, or it does not fit.
+        """
+        spare_pandas()
+        self.order = order
+        classes = {name: class_of(name) for name in with_producers(order.chosen)}
+        self.analyses: dict[str, Analysis] = settings.build(classes, order.parameters)
+        self._told: list[str] = []
+        self._tell = tell or self._told.append
+
+    def across(self) -> tuple[str, ...]:
+        """Give the analyses that conclude over all traces at once."""
+        return tuple(n for n in self.order.chosen if self.analyses[n].scope != "trace")
+
+    def examine(self, trace: Trace) -> Examined:
+        """Look at a trace; what goes wrong with it is in the answer."""
+        from traceql.query.session import Session
+
+        across = self.across()
+        results, measured = [], {}
+        self._told.clear()
+        try:
+            limits = self.order.limits._asdict()
+            with Session([trace], store=self.order.store, **limits) as session:
+                one = _One(self, trace, session)
+                for name in self.order.chosen:
+                    self._tell(f"{name}: {trace.name}")
+                    if name in across:
+                        measured[name] = one.measured(name)
+                    else:
+                        results.append(one.result(name))
+        except TraceQLError as error:
+            return Examined(told=tuple(self._told), error=error)
+        return Examined(results, measured, tuple(self._told))
+
+    def concluded(self, name: str, parts: Sequence[pa.Table], traces: Sequence[Trace]) -> Result:
+        """Conclude over several traces at once."""
+        import pyarrow as pa
+
+        return self.finish(name, pa.concat_tables(parts), traces)
+
+    def finish(self, name: str, measured: pa.Table, traces: Sequence[Trace]) -> Result:
+        """Conclude, note what about, and keep."""
+        analysis, window = self.analyses[name], self.order.window
+        result = analysis.conclude(measured)
+        given = {
+            field.name: getattr(analysis, field.name)
+            for field in dataclasses.fields(cast("Any", analysis))
+        }
+        standard = given == settings.fields(type(analysis)) and window == Window()
+        if window != Window():
+            given["window"] = window.text()
+        names = tuple(trace.name for trace in traces)
+        result = dataclasses.replace(result, analysis=name, traces=names, parameters=given)
+        if self.order.keep:
+            self._save(result, [trace.id for trace in traces], standard=standard)
+        return result
+
+    def _save(self, result: Result, trace_ids: Sequence[str], *, standard: bool) -> None:
+        from traceql.store import results
+
+        try:
+            results.save(self.order.store, result, trace_ids, standard=standard)
+        except OSError as error:
+            why = error.strerror
+            self._tell(f"{result.analysis}: not kept, the store cannot be written ({why})")
+
+
+@dataclasses.dataclass
+class _One:
+    """One trace, and what it gave so far."""
+
+    examiner: Examiner
+    trace: Trace
+    session: Session
+    done: dict[str, Result] = dataclasses.field(default_factory=dict)
+
+    def result(self, name: str) -> Result:
+        """Give the result of an analysis for the trace; it runs once."""
+        if name not in self.done:
+            self.done[name] = self.examiner.finish(name, self.measured(name), [self.trace])
+        return self.done[name]
+
+    def measured(self, name: str) -> pa.Table:
+        """Measure the trace, after the analyses that make the tables which this one needs."""
+        analysis = self.examiner.analyses[name]
+        derived = {}
+        for need in analysis.needs:
+            made = self.result(_producer(need)).tables.get(need)
+            empty = tables.table(need).arrow_schema.empty_table()
+            derived[need] = empty if made is None else made
+        return feed.measure(
+            analysis, self.session, self.trace.name, window=self._on_clock(), derived=derived
+        )
+
+    def _on_clock(self) -> tuple[int, int]:
+        window = self.examiner.order.window
+        if not window.from_start:
+            return window.on_clock(0)
+        start = self.session.sql("SELECT min(start_ts) FROM trace_bounds").fetchall()[0][0]
+        return ALWAYS if start is None else window.on_clock(start)
+
+
+def class_of(name: str) -> Any:
+    """Give the class of an analysis."""
+    return plugins.load("analyses", name)
+
+
+def with_producers(names: Sequence[str]) -> tuple[str, ...]:
+    """Give the names and, before each, the analyses that make the tables it needs."""
+    ordered: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        for need in class_of(name).needs:
+            visit(_producer(need))
+        ordered[name] = None
+
+    for name in names:
+        visit(name)
+    return tuple(ordered)
+
+
+def _producer(table: str) -> str:
+    producer = tables.table(table).derived_by
+    assert producer is not None, f"nothing derives the table {table}"
+    return producer
+
+
+_examiner: Examiner | None = None
+
+
+def begin(order: Order) -> None:
+    """Begin a process that looks at traces."""
+    global _examiner  # noqa: PLW0603  (one for each process)
+    _examiner = Examiner(order)
+
+
+def examine(trace: Trace) -> Examined:
+    """Look at a trace in such a process."""
+    assert _examiner is not None
+    return _examiner.examine(trace)
