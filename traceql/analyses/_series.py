@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from traceql.analyses import _evidence, _warmup
 from traceql.analyses._series_sql import (
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 KINDS = ("host op", "device op", "counter", "copies", "memory", "step")
-UNITS = ("ns", "ns", "", "bytes", "bytes", "ns")
 SCHEMA = pa.schema(
     [
         ("kind", pa.int8()), ("key", pa.int64()), ("name", pa.string()), ("unit", pa.string()),
@@ -62,15 +62,11 @@ def steps_of(iteration: pa.Table) -> Steps | None:
     steady = _warmup.steady(iteration)
     if steady is None:
         return None
-    track = iteration["track_id"].to_numpy()
-    tracks, counts = np.unique(track, return_counts=True)
-    best = int(tracks[counts.argmax()])
-    ts, dur = iteration["ts"].to_numpy(), iteration["dur"].to_numpy()
-    mine = np.flatnonzero((track == best) & (ts >= steady.start))
-    mine = mine[np.argsort(ts[mine], kind="stable")]
-    names = iteration["name"].take(pa.array(mine)).to_pylist()  # steps: some thousands
+    mine = _warmup.of_main_track(iteration).filter(pc.field("ts") >= steady.start)
+    names = mine["name"].to_pylist()  # steps: some thousands
     prefixes = {re.sub(r"\d+$", "", name) for name in names if name}
-    return Steps(ts[mine], dur[mine], best, tuple(sorted(prefixes)))
+    track = mine["track_id"][0].as_py()
+    return Steps(mine["ts"].to_numpy(), mine["dur"].to_numpy(), track, tuple(sorted(prefixes)))
 
 
 def measure(tables: Tables) -> pa.Table:
@@ -80,10 +76,10 @@ def measure(tables: Tables) -> pa.Table:
     holds until the next), memory is at its peak.
 
     Args:
-        tables: iteration, event (EVENTS of `_series_sql`, of one series), name, counter (COUNTERS).
+        tables: iteration, and INPUTS of `_series_sql`, the events of one series.
 
     Returns:
-        SCHEMA, at most one row for the series and, with the first series, one for the steps.
+        SCHEMA, at most one row.
     """
     steps = steps_of(tables["iteration"])
     event = tables["event"]
@@ -93,10 +89,9 @@ def measure(tables: Tables) -> pa.Table:
     kind, key = series >> SHIFT, (series & ((1 << SHIFT) - 1)) - 1
     ts, value = event["ts"].to_numpy(), event["value"].to_numpy()
     issued = event["issued_ts"].to_numpy()
-    level = kind in {COUNTER, MEMORY}
-    values = (_levels if level else _sums)(steps, issued, value, peak=kind == MEMORY)
-    if values is None:
+    if kind in _OF_LEVELS and ts[0] > steps.ts[0]:  # nothing is known of the first steps
         return SCHEMA.empty_table()
+    values = _OF_LEVELS.get(kind, _sums)(steps, issued, value)
     name, unit = _named(tables, kind, key)
     start, end = int(steps.ts[0]), int((steps.ts + steps.dur).max())
     row = {
@@ -108,29 +103,32 @@ def measure(tables: Tables) -> pa.Table:
     return pa.Table.from_pylist([row], SCHEMA)
 
 
-def _sums(steps: Steps, ts: Any, value: Any, *, peak: bool) -> Floats | None:
-    del peak
+def _sums(steps: Steps, ts: Any, value: Any) -> Floats:
     place = np.searchsorted(steps.ts, ts, side="right") - 1
     inside = (place >= 0) & (ts < steps.ts[place] + steps.dur[place])
     return np.bincount(place[inside], value[inside], len(steps.ts)).astype(np.float64)
 
 
-def _levels(steps: Steps, ts: Any, value: Any, *, peak: bool) -> Floats | None:
-    """Give the mean over time, or the peak, of a value that holds until the next."""
-    ends = steps.ts + steps.dur
-    first, last = np.searchsorted(ts, steps.ts, "right") - 1, np.searchsorted(ts, ends, "left")
-    if first[0] < 0:  # nothing is known of the first steps
-        return None
-    if peak:
-        tops = [value[a:b].max() for a, b in zip(first, np.maximum(last, first + 1), strict=True)]
-        return np.array(tops, np.float64)
+def _peaks(steps: Steps, ts: Any, value: Any) -> Floats:
+    """Give the greatest of a value that holds until the next."""
+    first = np.searchsorted(ts, steps.ts, "right") - 1
+    last = np.maximum(np.searchsorted(ts, steps.ts + steps.dur, "left"), first + 1)
+    return np.array([value[a:b].max() for a, b in zip(first, last, strict=True)], np.float64)
+
+
+def _means(steps: Steps, ts: Any, value: Any) -> Floats:
+    """Give the mean over time of a value that holds until the next."""
     area = np.concatenate(([0.0], np.cumsum(value[:-1] * np.diff(ts))))
 
     def until(when: Any) -> Any:
         at = np.searchsorted(ts, when, "right") - 1
         return area[at] + value[at] * (when - ts[at])
 
-    return np.asarray((until(ends) - until(steps.ts)) / np.maximum(steps.dur, 1))
+    risen = until(steps.ts + steps.dur) - until(steps.ts)
+    return np.asarray(risen / np.maximum(steps.dur, 1))
+
+
+_OF_LEVELS = {COUNTER: _means, MEMORY: _peaks}
 
 
 def _named(tables: Tables, kind: int, key: int) -> tuple[str, str]:

@@ -1,6 +1,10 @@
-"""SQL of series over the steps: one for every operation, counter, copy and memory."""
+"""Inputs of series over the steps: one for every operation, counter, copy and memory."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+from traceql.model.protocols import Input
 
 HOST, DEVICE, COUNTER, COPIES, MEMORY, STEP = range(6)
 """Kinds of series: self time of a name on the host, time of one on devices, values of a counter,
@@ -10,7 +14,7 @@ LEAST_STEPS = 8
 SHIFT = 33
 """A series is kind * 2^33 + key + 1."""
 
-EVENTS = f"""
+_EVENTS = f"""
 WITH device_op AS (
   SELECT s.name_id, s.ts, coalesce(l.ts, s.ts) AS issued_ts, s.dur, g.kind, g.bytes
   FROM gpu_op g JOIN slice s ON s.id = g.slice_id LEFT JOIN slice l ON l.id = g.launch_slice_id
@@ -48,4 +52,10 @@ event AS (
 SELECT (kind::BIGINT << {SHIFT}) + key + 1 AS series, ts, issued_ts, value::DOUBLE AS value
 FROM event WHERE ts >= $window_start AND ts < $window_end
 """  # noqa: S608
-COUNTERS = "SELECT id, name, unit FROM track WHERE id IN (SELECT DISTINCT track_id FROM counter)"
+_COUNTERS = "SELECT id, name, unit FROM track WHERE id IN (SELECT DISTINCT track_id FROM counter)"
+INPUTS: Mapping[str, Input] = {
+    "name": Input("SELECT id, text FROM dim_name"),
+    "counter": Input(_COUNTERS),
+    "event": Input(_EVENTS, order_by=("ts",), partition_by="series"),
+}
+"""What `_series.measure` reads, beside the table `iteration`; takes the parameter `most_ops`."""

@@ -69,11 +69,11 @@ def theil_sen(values: Floats) -> float:
     Args:
         values: float64 [n], n >= 2, one per step.
     """
+    from scipy import stats
+
     count = len(values)
     if count * (count - 1) // 2 <= _MOST_PAIRS:
-        first, second = np.triu_indices(count, 1)
-        slopes: Floats = (values[second] - values[first]) / (second - first)
-        return float(np.median(slopes))
+        return float(stats.theilslopes(values).slope)
     lags = np.unique(np.linspace(count // 4, count - count // 8, 1 + _MOST_PAIRS // count))
     lags = lags.astype(np.int64)
     parts = [(values[lag:] - values[:-lag]) / lag for lag in lags.tolist()]

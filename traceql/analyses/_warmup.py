@@ -23,6 +23,21 @@ class Steady(NamedTuple):
     steps: int
 
 
+def of_main_track(iteration: pa.Table) -> pa.Table:
+    """Give the steps of the track with most of them, in order of time.
+
+    Args:
+        iteration: rows of the table `iteration`.
+    """
+    track = iteration["track_id"].to_numpy()
+    tracks, counts = np.unique(track, return_counts=True)
+    if not len(tracks):
+        return iteration
+    mine = np.flatnonzero(track == tracks[counts.argmax()])
+    ts = iteration["ts"].to_numpy()[mine]
+    return iteration.take(mine[np.argsort(ts, kind="stable")])
+
+
 def steady(iteration: pa.Table) -> Steady | None:
     """Find the steps that are not warm-up; None without at least three steps.
 
@@ -32,16 +47,10 @@ def steady(iteration: pa.Table) -> Steady | None:
     Args:
         iteration: rows of the table `iteration`.
     """
-    if iteration.num_rows < _LEAST_STEPS:
+    mine = of_main_track(iteration)
+    if mine.num_rows < _LEAST_STEPS:
         return None
-    track = iteration["track_id"].to_numpy()
-    tracks, counts = np.unique(track, return_counts=True)
-    if counts.max() < _LEAST_STEPS:
-        return None
-    mine = np.flatnonzero(track == tracks[counts.argmax()])
-    ts, dur = iteration["ts"].to_numpy()[mine], iteration["dur"].to_numpy()[mine]
-    order = np.argsort(ts, kind="stable")
-    ts, dur = ts[order], dur[order]
+    ts, dur = mine["ts"].to_numpy(), mine["dur"].to_numpy()
     usual = float(np.median(dur[len(dur) // 2 :]))
     off = (dur > _OFF * usual) | (dur * _OFF < usual)
     drop = int(np.argmin(off)) if not off.all() else len(off)

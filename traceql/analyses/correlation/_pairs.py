@@ -82,18 +82,17 @@ def _varies(series: dict[str, Any]) -> bool:
     return bool(values.std() > _STILL * max(np.abs(values).max(), 1e-300))
 
 
-def _rows(series: Sequence[dict[str, Any]]) -> Any:
-    rows = np.array([s["values"] for s in series], np.float64)
-    positive = (rows > 0).all(axis=1)
-    rows[positive] = np.log(rows[positive])
-    return rows
+def _in_logarithms(plain: Any) -> Any:
+    """Take the logarithm of the rows that are positive."""
+    positive = (plain > 0).all(axis=1, keepdims=True)
+    return np.where(positive, np.log(np.where(positive, plain, 1.0)), plain)
 
 
 def _pairs(series: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     from scipy import stats
 
-    rows = _rows(series)
     plain = np.array([s["values"] for s in series], np.float64)
+    rows = _in_logarithms(plain)
     whole = _coefficients.coefficients(rows)
     straight = _coefficients.pearson(_coefficients.without_drift(rows))
     count = rows.shape[1]

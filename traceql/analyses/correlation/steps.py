@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from traceql.analyses import _series_sql as sql
-from traceql.model.protocols import Input, Scope, Tables
+from traceql.analyses._series_sql import INPUTS
+from traceql.model.protocols import Input, Scope, Tables  # noqa: TC001  (hints are read)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,11 +44,7 @@ class Steps:
     family: ClassVar[str] = "correlations"
     question: ClassVar[str] = "What moves together from step to step?"
     needs: ClassVar[tuple[str, ...]] = ("iteration",)
-    inputs: ClassVar[Mapping[str, Input]] = {
-        "name": Input("SELECT id, text FROM dim_name"),
-        "counter": Input(sql.COUNTERS),
-        "event": Input(sql.EVENTS, order_by=("ts",), partition_by="series"),
-    }
+    inputs: ClassVar[Mapping[str, Input]] = INPUTS
 
     q: float = 0.05
     least_r: float = 0.3

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from traceql.analyses import _series_sql as sql
-from traceql.model.protocols import Input, Scope, Tables
+from traceql.analyses._series_sql import INPUTS
+from traceql.model.protocols import Input, Scope, Tables  # noqa: TC001  (hints are read)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,11 +45,7 @@ class Trend:
     family: ClassVar[str] = "predict"
     question: ClassVar[str] = "What rises or falls over the steps, and what comes next?"
     needs: ClassVar[tuple[str, ...]] = ("iteration",)
-    inputs: ClassVar[Mapping[str, Input]] = {
-        "name": Input("SELECT id, text FROM dim_name"),
-        "counter": Input(sql.COUNTERS),
-        "event": Input(sql.EVENTS, order_by=("ts",), partition_by="series"),
-    }
+    inputs: ClassVar[Mapping[str, Input]] = INPUTS
 
     q: float = 0.01
     least_change: float = 0.05
