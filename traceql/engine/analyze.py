@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -67,25 +66,20 @@ def analyze(  # noqa: PLR0913  (the one door: every choice has a default)
         BadParameter: of `parameters` or `window`.
         QueryError, StoreError: a trace cannot be read, an input reached a limit; see `failed`.
     """
-    jobs = max(1, min(workers.jobs_for(traces) if jobs is None else jobs, len(traces)))
-    limits = Limits(
-        memory_limit_bytes // jobs if memory_limit_bytes else None,
-        timeout_s,
-        max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None,
-    )
+    share = workers.share(traces, jobs, memory_limit_bytes)
     order = Order(
         store,
         choose(only, families),
         parameters or {},
         windows.parse(window) if isinstance(window, str) else window or Window(),
         keep,
-        limits,
+        Limits(share.memory_limit_bytes, timeout_s, share.threads),
     )
     tell = progress or (lambda _: None)
     examiner = Examiner(order, tell)
     results: list[Result] = []
     parts: list[tuple[Trace, Mapping[str, pa.Table]]] = []
-    with closing(_examined(examiner, traces, jobs)) as found:
+    with closing(_examined(examiner, traces, share.jobs)) as found:
         for trace, one in found:
             for line in one.told:
                 tell(line)
@@ -112,7 +106,7 @@ def _examined(
             yield trace, examiner.examine(trace)
         return
     found = workers.mapped(
-        examine.examine, traces, jobs=jobs, begin=examine.begin, facts=(examiner.order,)
+        Examiner.examine, traces, jobs=jobs, begin=Examiner, facts=(examiner.order,)
     )
     with closing(found):
         for trace, one in found:

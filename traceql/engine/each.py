@@ -6,7 +6,6 @@ traces nor a large answer has to fit in memory, and a trace that fails half way 
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -91,12 +90,11 @@ class Each:
             StoreError: no trace can be read.
         """
         self._traces = tuple(traces)
-        self._jobs = min(workers.jobs_for(traces) if jobs is None else jobs, len(traces))
-        several = self._jobs > 1
+        share = workers.share(traces, jobs, memory_limit_bytes)
+        self._jobs = share.jobs
         self._question = Question(
-            store, text, parameters, dialect, tuple(packages),
-            memory_limit_bytes // self._jobs if memory_limit_bytes else None, timeout_s,
-            max(1, (os.cpu_count() or 1) // self._jobs) if several else None,
+            store, text, parameters, dialect, tuple(packages), share.memory_limit_bytes, timeout_s,
+            share.threads,
         )  # fmt: skip
         self.failures: list[Failure] = []
         self._asked = _Asked(self._question)
@@ -161,8 +159,9 @@ class Each:
             return
         per_task = min(_MOST_PER_TASK, max(1, len(tasks) // (4 * self._jobs)))
         found = workers.mapped(
-            _part, tasks, jobs=self._jobs, per_task=per_task, begin=_begin, facts=(self._question,)
-        )
+            _Asked.part, tasks, jobs=self._jobs, per_task=per_task,
+            begin=_Asked, facts=(self._question,),
+        )  # fmt: skip
         with closing(found):
             for task, part in found:
                 died = _Part(None, WorkerFailed(task.trace.name, workers.DIED))
@@ -280,16 +279,3 @@ def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         return batch.cast(schema)
     except (pa.ArrowInvalid, ValueError) as error:
         raise QueryError(f"the columns are not those of the first trace: {error}") from error
-
-
-_asked: _Asked | None = None
-
-
-def _begin(question: Question) -> None:
-    global _asked  # noqa: PLW0603  (one for each process)
-    _asked = _Asked(question)
-
-
-def _part(task: _Task) -> _Part:
-    assert _asked is not None
-    return _asked.part(task)

@@ -197,18 +197,3 @@ def _producer(table: str) -> str:
     producer = tables.table(table).derived_by
     assert producer is not None, f"nothing derives the table {table}"
     return producer
-
-
-_examiner: Examiner | None = None
-
-
-def begin(order: Order) -> None:
-    """Begin a process that looks at traces."""
-    global _examiner  # noqa: PLW0603  (one for each process)
-    _examiner = Examiner(order)
-
-
-def examine(trace: Trace) -> Examined:
-    """Look at a trace in such a process."""
-    assert _examiner is not None
-    return _examiner.examine(trace)

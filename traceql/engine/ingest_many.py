@@ -167,7 +167,12 @@ def _in_processes(
     try:
         with tally.following(shared):
             for file, outcome in workers.mapped(
-                _one, files, jobs=jobs, ordered=False, begin=_begin, facts=(work, shared)
+                _Work.outcome,
+                files,
+                jobs=jobs,
+                ordered=False,
+                begin=_counting,
+                facts=(work, shared),
             ):
                 died = Outcome(file, error=WorkerFailed(file.path, workers.DIED))
                 outcomes[file] = _told(outcome or died, done)
@@ -255,17 +260,9 @@ def _unheard(_size: int, _rows: int) -> None:
     """Take the place of a tally until the process has one."""
 
 
-_work: _Work | None = None
-
-
-def _begin(work: _Work, shared: workers.Counters) -> None:
-    global _work  # noqa: PLW0603  (one for each process)
-    _work = replace(work, add=shared.add)
-
-
-def _one(file: File) -> Outcome:
-    assert _work is not None
-    return _work.outcome(file)
+def _counting(work: _Work, shared: workers.Counters) -> _Work:
+    """Give the work as it is done in a process, which counts for all."""
+    return replace(work, add=shared.add)
 
 
 def _size(file: File) -> int:

@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import active_children, connection, get_context, parent_process
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from traceql.errors import StoreError
 
@@ -34,6 +34,16 @@ _AHEAD = 2
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class Share(NamedTuple):
+    """What each of several processes gets."""
+
+    jobs: int
+    memory_limit_bytes: int | None
+    """None: no limit."""
+    threads: int | None
+    """None: as many as there are cores."""
 
 
 class Counters:
@@ -61,6 +71,22 @@ def jobs_for(traces: Sequence[Trace]) -> int:
     return os.cpu_count() or 1
 
 
+def share(traces: Sequence[Trace], jobs: int | None, memory_limit_bytes: int | None) -> Share:
+    """Share the machine among the processes that look at traces.
+
+    Args:
+        traces: what is looked at.
+        jobs: processes that are asked for; None: as many as there are cores, where that pays.
+        memory_limit_bytes: of all processes together.
+    """
+    jobs = max(1, min(jobs_for(traces) if jobs is None else jobs, len(traces)))
+    return Share(
+        jobs,
+        memory_limit_bytes // jobs if memory_limit_bytes else None,
+        max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None,
+    )
+
+
 def _bytes(trace: Trace) -> int:
     try:
         return trace.manifest.bytes
@@ -74,13 +100,13 @@ def counters(count: int) -> Counters:
 
 
 def mapped(
-    function: Callable[[T], R],
+    function: Callable[..., R],
     items: Iterable[T],
     *,
     jobs: int,
     per_task: int = 1,
     ordered: bool = True,
-    begin: Callable[..., None] | None = None,
+    begin: Callable[..., Any] | None = None,
     facts: tuple[Any, ...] = (),
 ) -> Generator[tuple[T, R | None], None, None]:
     """Apply a function to items in processes, a few ahead of who asks for the results.
@@ -89,12 +115,13 @@ def mapped(
     one, so that only an item that kills its process twice has no result.
 
     Args:
-        function: known by its module and name; called in the processes.
+        function: known by its module and name; called in the processes with one item, after what
+            `begin` gave if that is anything.
         items: what it is given, one at a time.
         jobs: processes.
         per_task: items that travel together.
         ordered: give the results in the order of the items, else as they come.
-        begin: called once in each process, before anything else.
+        begin: called once in each process, before anything else; makes what all its items need.
         facts: arguments of `begin`.
 
     Yields:
@@ -115,12 +142,12 @@ def mapped(
 
 
 def _together(
-    function: Callable[[T], R],
+    function: Callable[..., R],
     rest: Iterator[T],
     jobs: int,
     per_task: int,
     ordered: bool,  # noqa: FBT001
-    begin: Callable[..., None] | None,
+    begin: Callable[..., Any] | None,
     facts: tuple[Any, ...],
     lost: list[T],
 ) -> Iterator[list[tuple[T, R]]]:
@@ -146,7 +173,7 @@ def _together(
 
 
 def _alone(
-    function: Callable[[T], R], item: T, begin: Callable[..., None] | None, facts: tuple[Any, ...]
+    function: Callable[..., R], item: T, begin: Callable[..., Any] | None, facts: tuple[Any, ...]
 ) -> R | None:
     try:
         with _crew(1, begin, facts) as submit:
@@ -156,13 +183,17 @@ def _alone(
         return None
 
 
-def _each(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    return [function(item) for item in items]
+_begun: tuple[Any, ...] = ()
+"""What `begin` gave in this process."""
+
+
+def _each(function: Callable[..., R], items: Sequence[Any]) -> list[R]:
+    return [function(*_begun, item) for item in items]
 
 
 @contextmanager
 def _crew(
-    jobs: int, begin: Callable[..., None] | None, facts: tuple[Any, ...]
+    jobs: int, begin: Callable[..., Any] | None, facts: tuple[Any, ...]
 ) -> Iterator[Callable[..., Future[Any]]]:
     """Give a function that submits work to processes, which end with the block."""
     before = set(active_children())
@@ -191,11 +222,12 @@ def _crew(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _settle(begin: Callable[..., None] | None, facts: tuple[Any, ...]) -> None:
+def _settle(begin: Callable[..., Any] | None, facts: tuple[Any, ...]) -> None:
     """Begin a process: it ends when the one that started it does."""
+    global _begun  # noqa: PLW0603  (one for each process)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    if begin is not None:
-        begin(*facts)
+    made = None if begin is None else begin(*facts)
+    _begun = () if made is None else (made,)
 
 
 def _end_with_parent() -> None:
