@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from traceql.cli import _listing, _options
+from traceql.errors import BadParameter
 
 if TYPE_CHECKING:
     from traceql.engine.ingest import Ingested
@@ -85,12 +86,10 @@ def _chosen_options(
     """Read `--set` and `--keep-environment`, before any file is touched."""
     from traceql.engine import plugins, settings
 
-    given: dict[str, Any] = {}
-    for word in words:
-        key, sign, value = word.partition("=")
-        if not sign:
-            raise click.UsageError(f"--set {word}: write it as NAME=VALUE")
-        given[key.strip()] = value.strip()
+    try:
+        given: dict[str, Any] = dict(settings.parse(words))
+    except BadParameter as error:
+        raise click.UsageError(f"--set {error.parameter}: write it as NAME=VALUE") from error
     if not given and not keep_environment:
         return {}
     asked = [name for name in plugins.names("importers") if importer in {None, name}]

@@ -69,12 +69,11 @@ def read_tables(connection: sqlite3.Connection) -> tuple[dict[str, StoredTable],
         # What is damaged may hold anything in any place.
         " AND typeof(name) = 'text' AND typeof(rootpage) = 'integer' ORDER BY rowid"
     ).fetchall()
-    views = tuple(name for kind, name, _ in listed if kind == "view" and isinstance(name, str))
+    views = tuple(name for kind, name, _ in listed if kind == "view")
     return {
         name: _table(connection, name, root)
         for kind, name, root in listed
-        if kind == "table" and root and isinstance(name, str)
-        if not name.lower().startswith("sqlite_")
+        if kind == "table" and root and not name.lower().startswith("sqlite_")
     }, views
 
 
