@@ -28,6 +28,10 @@ CORRUPT_PAGE = "sqlite_page"
 CORRUPT_FILE = "sqlite_file"
 
 
+_UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged schema raises; the second where the message itself is not UTF-8."""
+
+
 class Database:
     """A SQLite file, opened for reading; use as a context manager.
 
@@ -124,7 +128,7 @@ class Database:
                 yield from cursor.execute(sql)
         except sqlite3.OperationalError as error:
             raise CorruptTrace(self.path, 0, f"a query failed: {error}") from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             self.damage.append((CORRUPT_PAGE, 0, str(error)))
 
     def _find(self, table: str) -> StoredTable | None:
@@ -153,14 +157,14 @@ class Database:
     def _schema(self) -> tuple[dict[str, StoredTable], tuple[str, ...]]:
         try:
             return read_tables(self._texts)
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             first = error
         # So told, SQLite takes a file that is shorter than its header says, and a schema of
         # which a part cannot be parsed; nothing can be written, the file is open for reading.
         try:
             self._texts.execute("PRAGMA writable_schema=ON")
             found = read_tables(self._texts)
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             raise CorruptTrace(self.path, 0, f"its schema cannot be read: {error}") from error
         self.damage.append((CORRUPT_FILE, 0, str(first)))
         return found
