@@ -150,7 +150,7 @@ def series_of(measured: pa.Table) -> list[dict[str, Any]]:
     Args:
         measured: SCHEMA, then trace.
     """
-    rows = measured.to_pylist()  # at most some hundred series
+    rows: list[dict[str, Any]] = measured.to_pylist()  # at most some hundred series
     if not rows:
         return []
     largest = max((r for r in rows if r["kind"] in {HOST, DEVICE}),
@@ -159,10 +159,10 @@ def series_of(measured: pa.Table) -> list[dict[str, Any]]:
     step = {**first, "kind": STEP, "key": 0, "name": "step", "unit": "ns",
             "values": [float(v) for v in first["steps"]], "largest": largest}  # fmt: skip
     if first["markers"]:
-        step["n_events"] = len(first["steps"])
-    elif largest is not None:
-        step["n_events"] = largest["n_events"]
-    return [step, *rows]
+        return [{**step, "n_events": len(first["steps"])}, *rows]
+    if largest is None:  # no events show the steps
+        return rows
+    return [{**step, "n_events": largest["n_events"]}, *rows]
 
 
 def evidence(row: Mapping[str, Any]) -> str:

@@ -77,7 +77,7 @@ def conclude(name: str, measured: pa.Table, q: float, least_r: float, most_findi
 
 def _varies(series: dict[str, Any]) -> bool:
     values = np.array(series["values"], np.float64)
-    if not np.isfinite(values).all() or not series.get("n_events"):
+    if not np.isfinite(values).all() or not series["n_events"]:
         return False
     return bool(values.std() > _STILL * max(np.abs(values).max(), 1e-300))
 

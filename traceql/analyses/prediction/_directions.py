@@ -127,8 +127,6 @@ def _finding(name: str, row: dict[str, Any], rule: Rule) -> Finding | None:
         return None
     if row["change_ratio"] is None or row["change_ratio"] < rule.least_change:
         return None
-    if source["kind"] == STEP and not source["n_events"]:
-        return None
     rise = row["slope_per_step"] * (row["steps"] - 1)
     is_time = row["unit"] == "ns"
     whole = float(np.sum(source["steps"])) if is_time else row["fit"].intercept + rise
