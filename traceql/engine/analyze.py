@@ -105,10 +105,9 @@ def _examined(
         for trace in traces:
             yield trace, examiner.examine(trace)
         return
-    found = workers.mapped(
+    with workers.mapped(
         Examiner.examine, traces, jobs=jobs, begin=Examiner, facts=(examiner.order,)
-    )
-    with closing(found):
+    ) as found:
         for trace, one in found:
             died = Examined(error=WorkerFailed(trace.name, workers.DIED))
             yield trace, one if one is not None else died

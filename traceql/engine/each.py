@@ -158,11 +158,10 @@ class Each:
                 yield task.trace, self._asked.part(task)
             return
         per_task = min(_MOST_PER_TASK, max(1, len(tasks) // (4 * self._jobs)))
-        found = workers.mapped(
+        with workers.mapped(
             _Asked.part, tasks, jobs=self._jobs, per_task=per_task,
             begin=_Asked, facts=(self._question,),
-        )  # fmt: skip
-        with closing(found):
+        ) as found:  # fmt: skip
             for task, part in found:
                 died = _Part(None, WorkerFailed(task.trace.name, workers.DIED))
                 yield task.trace, part if part is not None else died

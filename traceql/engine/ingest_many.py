@@ -165,15 +165,11 @@ def _in_processes(
     shared = workers.counters(2)
     outcomes = {}
     try:
-        with tally.following(shared):
-            for file, outcome in workers.mapped(
-                _Work.outcome,
-                files,
-                jobs=jobs,
-                ordered=False,
-                begin=_counting,
-                facts=(work, shared),
-            ):
+        with tally.following(shared), workers.mapped(
+            _Work.outcome, files, jobs=jobs, ordered=False,
+            begin=_counting, facts=(work, shared),
+        ) as found:  # fmt: skip
+            for file, outcome in found:
                 died = Outcome(file, error=WorkerFailed(file.path, workers.DIED))
                 outcomes[file] = _told(outcome or died, done)
     finally:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from multiprocessing import active_children, connection, get_context, parent_process
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -99,6 +99,7 @@ def counters(count: int) -> Counters:
     return Counters(get_context("spawn").Array("q", count))
 
 
+@contextmanager
 def mapped(
     function: Callable[..., R],
     items: Iterable[T],
@@ -108,11 +109,12 @@ def mapped(
     ordered: bool = True,
     begin: Callable[..., Any] | None = None,
     facts: tuple[Any, ...] = (),
-) -> Generator[tuple[T, R | None], None, None]:
+) -> Iterator[Iterator[tuple[T, R | None]]]:
     """Apply a function to items in processes, a few ahead of who asks for the results.
 
-    A process that dies ends all those of its time; what they had not ended is done again, one by
-    one, so that only an item that kills its process twice has no result.
+    The processes end with the block, so an interrupt of whoever looks at a result waits for none
+    of them. A process that dies ends all those of its time; what they had not ended is done again,
+    one by one, so that only an item that kills its process twice has no result.
 
     Args:
         function: known by its module and name; called in the processes with one item, after what
@@ -125,14 +127,30 @@ def mapped(
         facts: arguments of `begin`.
 
     Yields:
-        (item, its result); None as the result where the item killed its process.
+        pairs of an item and its result; None as the result where the item killed its process.
     """
+    with closing(_mapped(function, items, jobs, per_task, ordered, begin, facts)) as found:
+        yield found
+
+
+def _mapped(
+    function: Callable[..., R],
+    items: Iterable[T],
+    jobs: int,
+    per_task: int,
+    ordered: bool,  # noqa: FBT001
+    begin: Callable[..., Any] | None,
+    facts: tuple[Any, ...],
+) -> Generator[tuple[T, R | None], None, None]:
     rest = iter(items)
     lost: list[T] = []
     while True:
         try:
-            for tasks in _together(function, rest, jobs, per_task, ordered, begin, facts, lost):
-                yield from tasks
+            with closing(
+                _together(function, rest, jobs, per_task, ordered, begin, facts, lost)
+            ) as parts:
+                for part in parts:
+                    yield from part
         except BrokenProcessPool:
             for item in lost:
                 yield item, _alone(function, item, begin, facts)
@@ -150,7 +168,7 @@ def _together(
     begin: Callable[..., Any] | None,
     facts: tuple[Any, ...],
     lost: list[T],
-) -> Iterator[list[tuple[T, R]]]:
+) -> Generator[list[tuple[T, R]], None, None]:
     """Give the results task by task; `lost` gets the items under way when a process died."""
     waiting: dict[Future[list[R]], list[T]] = {}
     with _crew(jobs, begin, facts) as submit:
