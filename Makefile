@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 export NUMBA_CACHE_DIR := $(CURDIR)/$(VENV)/numba-cache
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test check bench fuzz docs format clean
+.PHONY: demo test check bench quality fuzz docs format clean
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -41,6 +41,10 @@ bench: $(READY)         ## hot paths beside peers and limits; sizes: make bench 
 	$(BIN)/python benchmarks/query.py --mb $(lastword $(BENCH_MB))
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/scaling.py
+
+SEED ?= 0
+quality: $(READY)       ## quality goals of the analyses on truth that is known; another seed: make quality SEED=7
+	$(BIN)/python -m benchmarks.quality --seed $(SEED)
 
 fuzz: $(READY)          ## the long grids; not part of CI
 	$(BIN)/python -m pytest -m fuzz --timeout 3600
