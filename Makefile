@@ -15,6 +15,7 @@ $(READY): pyproject.toml
 	  || { echo "TraceQL needs Python 3.11 or newer; say which with: make PYTHON=python3.12 …"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m compileall -q traceql
 	touch $@
 
 demo: $(READY)          ## ingest a real trace, ask it, analyse it, write report.html

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceql.kernels.decorator import bare_kernel, inlined
+from traceql.kernels.decorator import as_input, bare_kernel, inlined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,7 +106,7 @@ class KeyTable:
         """
         if not first.size == second.size == third.size:
             raise ValueError("columns of a key must be of one length")
-        one, two, three = (np.ascontiguousarray(c, np.int64) for c in (first, second, third))
+        one, two, three = (as_input(column, np.int64) for column in (first, second, third))
         ids = np.empty(first.size, np.int32)
         known, done = len(self), 0
         while True:
