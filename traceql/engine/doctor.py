@@ -113,7 +113,8 @@ def _scan(folder: Path) -> None:
     trace = folder / "scanned.json"
     many = [
         {"name": f"op{i % 700}", "cat": "kernel" if i % 3 else "cpu_op", "ph": "X", "ts": i // 3,
-         "dur": i * i % 99_991, "pid": 1, "tid": i % 300, "args": {"device": i % 2, "stream": 7} if i % 3 else {"Bytes": i}}
+         "dur": i * i % 99_991, "pid": 1, "tid": i % 300,
+         "args": {"device": i % 2, "stream": 7} if i % 3 else {"Bytes": i}}
         for i in range(_MANY)
     ]  # fmt: skip
     trace.write_text(json.dumps({"traceEvents": _ODD_EVENTS + many}))
