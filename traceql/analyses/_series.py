@@ -35,6 +35,7 @@ SCHEMA = pa.schema(
         ("values", pa.list_(pa.float64())), ("steps", pa.list_(pa.int64())),
         ("n_events", pa.int64()), ("start_ts", pa.int64()), ("end_ts", pa.int64()),
         ("track_id", pa.int32()), ("markers", pa.list_(pa.string())),
+        ("step_ts", pa.list_(pa.int64())),
     ]
 )  # fmt: skip
 
@@ -53,23 +54,26 @@ class Steps(NamedTuple):
     markers: tuple[str, ...]
 
 
-def steps_of(iteration: pa.Table) -> Steps | None:
+def steps_of(iteration: pa.Table, *, all_of_them: bool = False) -> Steps | None:
     """Give the steps of the track with most of them, without warm-up; None without any.
 
     Args:
         iteration: rows of the table `iteration`.
+        all_of_them: warm-up too.
     """
     steady = _warmup.steady(iteration)
     if steady is None:
         return None
-    mine = _warmup.of_main_track(iteration).filter(pc.field("ts") >= steady.start)
+    mine = _warmup.of_main_track(iteration)
+    if not all_of_them:
+        mine = mine.filter(pc.field("ts") >= steady.start)
     names = mine["name"].to_pylist()  # steps: some thousands
     prefixes = {re.sub(r"\d+$", "", name) for name in names if name}
     track = mine["track_id"][0].as_py()
     return Steps(mine["ts"].to_numpy(), mine["dur"].to_numpy(), track, tuple(sorted(prefixes)))
 
 
-def measure(tables: Tables) -> pa.Table:
+def measure(tables: Tables, *, all_steps: bool = False) -> pa.Table:
     """Reduce the events of one series to one value a step.
 
     Times and bytes are summed by when the work was issued, counters averaged over time (a value
@@ -77,11 +81,12 @@ def measure(tables: Tables) -> pa.Table:
 
     Args:
         tables: iteration, and INPUTS of `_series_sql`, the events of one series.
+        all_steps: over the steps of warm-up too.
 
     Returns:
         SCHEMA, at most one row.
     """
-    steps = steps_of(tables["iteration"])
+    steps = steps_of(tables["iteration"], all_of_them=all_steps)
     event = tables["event"]
     if steps is None or not event.num_rows:
         return SCHEMA.empty_table()
@@ -98,7 +103,7 @@ def measure(tables: Tables) -> pa.Table:
         "kind": kind, "key": key, "name": name, "unit": unit, "values": values.tolist(),
         "steps": steps.dur.tolist(), "n_events": int(((ts >= start) & (ts < end)).sum()),
         "start_ts": start, "end_ts": end, "track_id": steps.track_id,
-        "markers": list(steps.markers),
+        "markers": list(steps.markers), "step_ts": steps.ts.tolist(),
     }  # fmt: skip
     return pa.Table.from_pylist([row], SCHEMA)
 
