@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.quality import goal, shared
-from traceql.analyses.memory import _replay
+from traceql.analyses.memory import _holes, _replay
 from traceql.analyses.memory.leak import Leak
 from traceql.model import tables
 
@@ -214,3 +214,46 @@ def _of_kineto(events: list[tuple[int, int, int]]) -> int:
     level = _replay.replay(_replay.events(rows(script))).level
     total = np.array([t for _, t, _ in events])
     return int((np.diff(level) != np.diff(total)).sum())
+
+
+@goal("M3", "== 0 wrong", cheap=True)
+def fragmentation(rng: np.random.Generator) -> dict[str, float]:
+    """External fragmentation after an event of 1000 random scripts, against painted bytes."""
+    wrong, worst = 0, 0.0
+    for _ in range(1000):
+        script = _scattered(rng)
+        at = int(rng.integers(len(script.ts)))
+        state = np.zeros(512, np.int8)  # 0 untouched, 1 free, 2 live
+        for address, size in zip(script.address[: at + 1], script.signed[: at + 1], strict=True):
+            state[address : address + abs(size)] = 2 if size > 0 else 1
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], state == 1, [0]])))
+        runs = edges[1::2] - edges[::2]
+        truth = 1 - runs.max() / runs.sum() if len(runs) else 0.0
+        given = _replay.events(rows(script))
+        got = _holes.holes(given, _replay.replay(given), at)
+        wrong += abs(got.external_ratio - truth) > 1e-12 or got.free != runs.sum()
+        worst = max(worst, truth)
+    return {"wrong": float(wrong), "most_fragmented": worst}
+
+
+def _scattered(rng: np.random.Generator) -> Script:
+    """Place blocks at random where nothing is live, in 512 bytes, and free some."""
+    script = Script([], [], [], [], [0])
+    live: dict[int, int] = {}
+    taken = np.zeros(512, bool)
+    for step in range(int(rng.integers(5, 80))):
+        if live and rng.random() < 0.45:
+            address = int(rng.choice(list(live)))
+            size = -live.pop(address)
+        else:
+            size = int(rng.integers(1, 60))
+            address = int(rng.integers(0, 512 - size))
+            if taken[address : address + size].any():
+                continue
+            live[address] = size
+        taken[address : address + abs(size)] = size > 0
+        script.ts.append(step)
+        script.address.append(address)
+        script.signed.append(size)
+        script.site.append("op")
+    return script
