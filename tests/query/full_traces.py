@@ -8,6 +8,8 @@ from small_traces import rows_of
 
 IRQ, SOFTIRQ = 11, 12
 """Tracks of interrupts."""
+RANGES = 13
+"""Track of ranges that the program marked."""
 
 
 def full_rows_of(k: int) -> dict[str, list[dict[str, Any]]]:
@@ -40,6 +42,13 @@ def full_rows_of(k: int) -> dict[str, list[dict[str, Any]]]:
         {"id": 9, "ts": base + 470, "dur": 2, "name": "fill", "track_id": 1, "depth": 0,
          "self_dur": 2}
     )  # fmt: skip
+    rows["track"].append({"id": RANGES, "type": "thread", "name": "ranges", "utid": 0, "upid": 0})
+    rows["slice"] += [
+        {"id": 10, "ts": base + 480, "dur": 3, "name": "Stream Synchronize", "category": "sync",
+         "track_id": 1, "depth": 0, "self_dur": 3},
+        {"id": 11, "ts": base + 90, "dur": 215 + k, "name": "range", "category": "nvtx",
+         "track_id": RANGES, "depth": 0, "self_dur": 215 + k},
+    ]  # fmt: skip
     rows["slice"][0] |= {"thread_ts": 5, "thread_dur": 400}
     rows["gpu_op"] += [
         {"slice_id": 8, "kind": "kernel", "device_id": 0, "stream_id": 7},
