@@ -21,6 +21,8 @@ _REMEDY = (
     "iteration; or record at least three iterations."
 )
 
+_LONG_PERIOD = 20
+
 
 def _schema() -> pa.Schema:
     """Columns of the table `iteration`, how many operations lie in each, and of what sequence."""
@@ -83,6 +85,8 @@ def repeated(sequence: pa.Table, least_match: float, longest: int) -> pa.Table:
     end = np.maximum.accumulate(ts + sequence["dur"].to_numpy())
     first = _first(ts, end, period)
     begins = np.arange(first, len(ts) - period + 1, period)
+    if len(begins) < 2:  # what is seen once does not repeat
+        return _bare(sequence)
     last = begins[-1] + period
     bounds = np.append(ts[begins], end[last - 1] if last >= len(ts) else ts[last])
     n = len(begins)
@@ -103,10 +107,14 @@ def repeated(sequence: pa.Table, least_match: float, longest: int) -> pa.Table:
 
 
 def _first(ts: NDArray[np.int64], end: NDArray[np.int64], period: int) -> int:
-    """Choose where a step begins: where, in the mean of all steps, the wait before it is longest.
+    """Choose where a step begins.
 
-    What was before the first operation is not known, so its place counts one wait less.
+    A sequence of whole steps begins with one: a long period divides no sequence by chance. Else a
+    step begins where, in the mean of all steps, the wait before it is longest; what was before the
+    first operation is not known, so its place counts one wait less.
     """
+    if len(ts) % period == 0 and period >= _LONG_PERIOD:
+        return 0
     wait = np.append(0, np.maximum(ts[1:] - end[:-1], 0))
     whole = len(wait) // period * period
     total = wait[:whole].reshape(-1, period).sum(axis=0)

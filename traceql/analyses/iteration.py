@@ -59,8 +59,9 @@ class Iteration:
     stream of each device, or, without a device, of the top-level slices of the busiest
     thread. The sequence is compared with itself at every lag; a match of a rare name counts more
     (1/occurrences); the first lag within 1 % of the best is the period, kept if at least
-    `least_match` of the sequence repeats after it. Of the possible first positions the one after
-    the longest waits is taken. An iteration found so lasts until the next begins.
+    `least_match` of the sequence repeats after it. A sequence of whole steps begins with one; else,
+    of the possible first positions, the one after the longest waits is taken. At least two steps
+    must be whole. An iteration found so lasts until the next begins.
     `confidence` is the share of the sequence that repeats; 1 for markers.
 
     Parameters:

@@ -13,6 +13,7 @@ from traceql.model.units import format_bytes, format_ns, format_ratio
 
 _REMEDY = "Record slices with their lengths: this trace has none, or none in the window."
 _ALONE = 0.01
+_CHANCE = 0.01
 _SHAPE = ("grid_x", "grid_y", "grid_z", "block_x", "block_y", "block_z")
 
 
@@ -41,13 +42,14 @@ def conclude(name: str, measured: pa.Table, method: str, q: float, least_ratio: 
     judged = [row for row in rows if row["event_count"]]
     tested = sum(row["event_count"] for row in judged)
     adjusted = _adjusted(judged, tested)
-    findings = []
-    for row in judged:
-        flagged = _flagged(row, adjusted, q)
+    every = [_flagged(row, adjusted, q) for row in judged]
+    for row, flagged in zip(judged, every, strict=True):
         row["flagged_count"] = sum(flagged.counts)
-        finding = _finding(name, row, flagged, method) if flagged.dur else None
-        if finding is not None and _matters(row, flagged, least_ratio):
-            findings.append(finding)
+    findings = [
+        _finding(name, row, flagged, method)
+        for row, flagged in zip(judged, every, strict=True)
+        if flagged.dur and _matters(row, flagged, least_ratio, judged)
+    ]
     findings.sort(key=lambda f: (-int(f.severity), -(f.impact_ratio or 0), f.subject))
     events = sum(finding.n_events for finding in findings)
     looked = f"{tested:,} events in {len(judged):,} strata"
@@ -90,15 +92,38 @@ def _flagged(row: dict[str, Any], adjusted: dict[float, float], level: float) ->
     return Flagged(dur[first:], count[first:], p[first:], q)
 
 
-def _matters(row: dict[str, Any], flagged: Flagged, least_ratio: float) -> bool:
+def _matters(
+    row: dict[str, Any], flagged: Flagged, least_ratio: float, judged: list[dict[str, Any]]
+) -> bool:
     """Say whether the excess matters, also without the longest event.
 
     One event may be the scheduler's doing, whatever operation it strikes; it is worth a finding
-    only if it alone costs a hundredth of the time.
+    only if it alone costs a hundredth of the time. Nor is a stratum that is struck no more often
+    than the others of its side, for the time it takes, if it costs less than that.
     """
     excess = np.repeat(flagged.dur, flagged.counts) - row["baseline_dur"]
     total, rest = float(excess.sum()), float(excess.sum() - excess.max())
-    return bool(total >= _ALONE * row["side_dur"] or rest >= least_ratio * row["side_dur"])
+    if total >= _ALONE * row["side_dur"]:
+        return True
+    return rest >= least_ratio * row["side_dur"] and not _as_others(row, judged)
+
+
+def _as_others(row: dict[str, Any], judged: list[dict[str, Any]]) -> bool:
+    """Say whether the rate at which other strata are struck explains how often this one is.
+
+    The rate is taken at its lower bound (5 %, exact Poisson), so that a few flagged elsewhere
+    explain nothing.
+    """
+    from scipy import stats
+
+    others = [other for other in judged if other["side"] == row["side"] and other is not row]
+    count = sum(other["flagged_count"] for other in others)
+    exposed = sum(other["total_dur"] for other in others)
+    if not count or not exposed:
+        return False
+    rate = float(stats.chi2.ppf(0.05, 2 * count)) / 2 / exposed
+    p = float(stats.poisson.sf(row["flagged_count"] - 1, rate * row["total_dur"]))
+    return p > _CHANCE
 
 
 def _finding(name: str, row: dict[str, Any], flagged: Flagged, method: str) -> Finding:

@@ -75,7 +75,9 @@ class Duration:
     deviations, as many tools do, without control of false positives; the table counts it beside
     the default. Strata with less than `least_ratio` of the time of their side (device or host) are
     not looked at. A finding must cost `least_ratio` even without its longest event, or a
-    hundredth with it: one long event may be the scheduler's doing, whatever it strikes.
+    hundredth with it: one long event may be the scheduler's doing, whatever it strikes. One that
+    costs less than a hundredth must also be struck more often than the other strata of its side,
+    for the time it takes (Poisson, p < 0.01): interruptions strike all alike.
 
     A finding is a stratum. `value` is the median of its flagged events, `baseline` the center of
     its upper mode, `effect` their ratio (low and high: the shortest and the longest flagged),
