@@ -66,3 +66,8 @@ SELECT
   s.id, s.ts, s.dur, s.track_id, s.category, s.name, s.depth, s.parent_id, s.arg_set_id,
   s.thread_ts, s.thread_dur, s.trace
 FROM slice s JOIN __tq_down u ON s.id = u.id ORDER BY s.ts, s.depth, s.id;
+
+-- Slices with all columns of `slice`, stack_id and parent_stack_id filled.
+CREATE VIEW _slice_by_stack AS
+SELECT s.* REPLACE (h.path_hash AS stack_id, coalesce(h.parent_path_hash, 0) AS parent_stack_id)
+FROM slice s JOIN _slice_stack h ON h.id = s.id;

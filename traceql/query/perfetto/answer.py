@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from traceql.errors import SqlError
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from traceql.query.perfetto.plain import Rows
 
+_KINDS = {"VARCHAR": "str", "DOUBLE": "float", "BLOB": "bytes", "JSON": "str"}
 _ENGINE_TYPES = {"int": "BIGINT", "float": "DOUBLE", "str": "VARCHAR", "bytes": "BLOB"}
 
 
@@ -79,12 +80,18 @@ class PlainAnswer(StoredAnswer):
     text becomes text, as SQLite casts it.
     """
 
-    def __init__(self, found: Rows, as_text: Callable[[Any], str]) -> None:
+    def __init__(
+        self, found: Rows, as_text: Callable[[Any], str], kinds: Sequence[str] = ()
+    ) -> None:
+        """Take rows; `kinds` are the engine's types, which hold where a column has no values."""
         self._found = found.rows
         self._as_text = as_text
         self._table = None
         self.columns: tuple[str, ...] = unique(found.columns)
-        self._kinds = [kind_of(row[i] for row in found.rows) for i in range(len(found.columns))]
+        self._kinds = [
+            kind_of((row[i] for row in found.rows), _KINDS.get(kinds[i], "int") if kinds else "int")
+            for i in range(len(found.columns))
+        ]
         self.types: tuple[str, ...] = tuple(_ENGINE_TYPES[kind] for kind in self._kinds)
 
     def rows(self, size: int = 10_000) -> Iterator[list[tuple[Any, ...]]]:
@@ -124,9 +131,14 @@ class PlainAnswer(StoredAnswer):
         return values
 
 
-def kind_of(values: Iterator[Any]) -> str:
-    """Give the one type that holds some values of SQLite: int, float, str or bytes."""
+def kind_of(values: Iterator[Any], empty: str = "int") -> str:
+    """Give the one type that holds some values of SQLite: int, float, str or bytes.
+
+    `empty` is that of no values.
+    """
     kinds = {type(value) for value in values} - {type(None)}
+    if not kinds:
+        return empty
     if kinds <= {int}:
         return "int"
     if kinds <= {int, float}:

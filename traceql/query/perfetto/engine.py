@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from traceql.errors import LimitReached, QueryError, SqlError, UnknownName
 from traceql.query import guard, library
-from traceql.query.perfetto import operators
+from traceql.query.perfetto import computed, operators
 from traceql.query.perfetto.answer import PlainAnswer, StoredAnswer
 from traceql.query.perfetto.args import ArgTypes
+from traceql.query.perfetto.exact import Exact
 from traceql.query.perfetto.leaves import Leaves
 from traceql.query.perfetto.makers import Makers
 from traceql.query.perfetto.objects import Objects
@@ -35,6 +36,8 @@ _SETTINGS = (
     "scalar_subquery_error_on_multiple_rows = false",
 )
 _MOST_FIXES = 40
+_BY_STACK = "_slice_by_stack"
+"""The view for queries that ask for stack_id, which costs time to compute."""
 _BY_ID = (
     "slice", "slices", "thread_slice", "process_slice", "thread_or_process_slice", "gpu_slice",
     "counter", "counters", "flow", "sched", "sched_slice", "thread_state", "thread", "process",
@@ -69,6 +72,9 @@ class DialectEngine(_Engine):
         self.functions: dict[str, bool] = {}
         self._makers = Makers(self)
         self._args = ArgTypes(self)
+        self._bounds: tuple[Any, Any] | None = None
+        self.exact = Exact(self, traces)
+        computed.install(self)
         self._last: weakref.ref[StoredAnswer] | None = None
         present = library.objects()
         self.orders: dict[str, tuple[str, ...]] = {
@@ -119,6 +125,11 @@ class DialectEngine(_Engine):
             sql = self.checked(body, complaints, parameters)
             if not wanted:
                 return None
+            if not explains:
+                found = self.exact.ask(body, complaints, parameters)
+                if found is not None:
+                    kinds = [str(kind) for kind in self._bound(sql, parameters).types]
+                    return PlainAnswer(found, self.plain.text_of, kinds)
             return self._answered(sql, body, complaints, parameters, explains=explains)
         except (SqlError, UnknownName) as error:
             return self.otherwise(body, complaints, parameters, error)
@@ -233,10 +244,11 @@ class DialectEngine(_Engine):
         names = {a.name.lower() for a in arguments or ()}
         text = sqlite_text(body, self.functions, names)
         heads = labels(body, complaints.text)
-        lean = "_lean_slice" in library.objects() and "slice" not in self.objects
+        stacks = "slice" not in self.objects and self.standing_for("slice", body) == _BY_STACK
+        lean = "slice" not in self.objects and not stacks
         for is_lean in (True, False) if lean else (False,):
             try:
-                sql = rewritten(text, self._around(lean=is_lean), fixes, heads)
+                sql = rewritten(text, self._around(lean=is_lean, stacks=stacks), fixes, heads)
             except sqlglot.errors.SqlglotError as error:
                 raise complaints.parse_error(error, text) from error
             except RecursionError as error:
@@ -253,16 +265,20 @@ class DialectEngine(_Engine):
             break
         return sql
 
-    def _around(self, *, lean: bool) -> Surroundings:
+    def _around(self, *, lean: bool, stacks: bool) -> Surroundings:
         own = dict(self.objects.items())
         hidden = {n: o.hidden for n, o in own.items() if o.hidden.lower() != n}
         if lean:
             hidden |= {"slice": "_lean_slice"}
+        if stacks:
+            hidden |= {"slice": _BY_STACK}
         orders: dict[str, tuple[str, ...]] = {n: k for n, k in self.orders.items() if n not in own}
         for name, item in own.items():
             if item.order and item.made == "table":
                 orders |= {name: item.order, item.hidden: item.order}
-        return Surroundings(orders | {"_lean_slice": ("id",)}, hidden, self._args.type_of)
+        return Surroundings(
+            orders | {"_lean_slice": ("id",), _BY_STACK: ("id",)}, hidden, self._args.type_of
+        )
 
     def _table(self, mention: guard.Mention, ctes: set[str], text: str) -> list[str]:
         if any(own.hidden.lower() == mention.name for _, own in self.objects.items()):
@@ -283,7 +299,7 @@ class DialectEngine(_Engine):
 
     def finished(self, sql: str, parameters: Parameters = None) -> str:
         """Give conditions as 0 and 1 and wide sums as integers, as SQLite prints them."""
-        bound = self.connection.sql(sql, params=parameters)
+        bound = self._bound(sql, parameters)
         kinds = [str(kind) for kind in bound.types]
         casts = [cast_of(kind) for kind in kinds]
         if not any(casts):
@@ -295,6 +311,37 @@ class DialectEngine(_Engine):
         ]  # fmt: skip
         names = ", ".join(f"c{i}" for i in range(len(kinds)))
         return f"SELECT {', '.join(items)} FROM ({sql}) AS __tq_out({names})"  # noqa: S608
+
+    def _bound(self, sql: str, parameters: Parameters) -> duckdb.DuckDBPyRelation:
+        return self.connection.sql(sql, params=parameters)
+
+    def standing_for(self, name: str, tokens: Sequence[Token]) -> str:
+        """Give the view that stands for a table of the library in a query."""
+        asks_stack = any(token.is_word("stack_id", "parent_stack_id") for token in tokens)
+        return _BY_STACK if asks_stack and name == "slice" else name
+
+    def bounds(self) -> tuple[Any, Any]:
+        """Give the first and the last instant of the traces, ns; None where there are none."""
+        if self._bounds is None:
+            rows = self.ask("SELECT min(start_ts), max(end_ts) FROM trace_bounds")
+            self._bounds = (rows[0][0], rows[0][1])
+        return self._bounds
+
+    def metadata(self, name: Any) -> Any:
+        """Give the value of the metadata of a name."""
+        text = str(name).replace("'", "''")
+        rows = self.ask(f"SELECT int_value, str_value FROM metadata WHERE name = '{text}' LIMIT 1")  # noqa: S608
+        return None if not rows else rows[0][1] if rows[0][0] is None else rows[0][0]
+
+    def args_with(self, key: str) -> list[tuple[Any, ...]]:
+        """Give the sets of args that have a key, and its value in each, as JSON."""
+        text = key.replace("'", "''")
+        return self.ask(
+            "SELECT s, v::VARCHAR FROM (SELECT __set AS s, coalesce("  # noqa: S608
+            "json_extract(__text, '/' || replace(replace(regexp_replace(k, '^args\\.', ''), "
+            "'~', '~0'), '/', '~1')), json_extract(__text, _json_pointer(k))) AS v "
+            f"FROM _arg_text, (SELECT '{text}' AS k) WHERE json_valid(__text)) WHERE v IS NOT NULL"
+        )
 
     def do(self, sql: str, complaints: Complaints) -> None:
         """Run a statement of the engine's SQL that makes or fills a temp object."""

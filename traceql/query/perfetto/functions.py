@@ -57,6 +57,7 @@ class Functions:
             # SQLite takes it: only a query that needs the engine as well cannot call it.
             self._failed[name] = error
         functions[name] = statement.table_returns
+        self._engine.exact.knows(name, statement if statement.table_returns else None)
 
     def needs(self, tokens: Sequence[Token], complaints: Complaints) -> set[str]:
         """Give the own tables that functions read which a query calls.
@@ -77,6 +78,7 @@ class Functions:
         functions = self._engine.functions
         if name not in functions:
             return False
+        self._engine.exact.knows(name, None)
         kind = "MACRO TABLE" if functions.pop(name) else "MACRO"
         if self._failed.pop(name, None) is None:
             self._engine.connection.execute(f"DROP {kind} temp._u_{name}")

@@ -1,4 +1,4 @@
-"""Copies of tables of a trace for SQLite, for one statement that mixes types in a column."""
+"""Copies of tables of a trace for SQLite, for one statement that SQLite itself is to run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from traceql.errors import QueryError
 from traceql.query import library
 from traceql.query.perfetto.operators import named
 from traceql.query.perfetto.plain import NotPlain
+from traceql.query.perfetto.tokens import closing, tokenize
 
 if TYPE_CHECKING:
+    from traceql.query.perfetto.complaints import Complaints
     from traceql.query.perfetto.engine import DialectEngine
     from traceql.query.perfetto.tokens import Token
 
-_MOST_TABLES = 12
+_MOST_TABLES = 24
 _T = TypeVar("_T")
 
 
@@ -24,12 +26,26 @@ class Leaves:
     """Brings the tables that SQLite says it lacks, runs the statement, and takes them away again.
 
     Only what the statement names of a table is copied, and only tables of MOST_ROWS rows or fewer:
-    beyond that the error stands that brought the statement here.
+    beyond that the error stands that brought the statement here. A view of the text becomes a view
+    of SQLite, if its text is known.
     """
 
     def __init__(self, engine: DialectEngine, tokens: Sequence[Token]) -> None:
-        self._engine, self._tokens = engine, tokens
-        self._words = {t.value.lower() for t in tokens if t.kind in {"word", "quoted"}}
+        self._engine = engine
+        self._tokens = list(tokens)
+        self._views: set[str] = set()
+        self._seen(tokens)
+        self._words = {t.value.lower() for t in self._tokens if t.kind in {"word", "quoted"}}
+        self._there: dict[str, str] = {}
+
+    def _seen(self, tokens: Sequence[Token]) -> None:
+        """Note the views that a statement means, however deep: their columns are asked for, too."""
+        for name in self._engine.objects.mentioned(tokens) - self._views:
+            own = self._engine.objects.get(name)
+            if own is not None and own.kind == "view" and own.text and not own.plain:
+                self._views.add(name)
+                self._tokens += own.body
+                self._seen(own.body)
 
     def over(self, run: Callable[[], _T]) -> _T:
         """Run a statement of SQLite.
@@ -37,23 +53,78 @@ class Leaves:
         Raises:
             NotPlain: it cannot run here.
         """
-        engine = self._engine
-        there: list[str] = []
-        engine.objects.come(engine.objects.mentioned(self._tokens))
+        objects = self._engine.objects
+        objects.come(objects.mentioned(self._tokens) - self._views)
         try:
             while True:
                 try:
                     return run()
                 except NotPlain as error:
                     name = error.missing.lower()
-                    if not name or name in there or len(there) == _MOST_TABLES:
+                    if not name or name in self._there or len(self._there) >= _MOST_TABLES:
                         raise
-                    if not self._bring(name):
+                    if not (self._view(name) or self._bring(name)):
                         raise
-                    there.append(name)
         finally:
-            for name in there:
-                engine.plain.drop(name)
+            self.clear()
+
+    def clear(self) -> None:
+        """Take away what was brought."""
+        for name, kind in reversed(self._there.items()):
+            self._engine.plain.drop(name, kind)
+        self._there.clear()
+
+    def engine_calls(self, tokens: Sequence[Token], complaints: Complaints) -> list[Token]:
+        """Replace what only the engine computes by tables of its rows.
+
+        That is, calls of table macros of the library, and what macros of the dialect stand for.
+
+        Raises:
+            NotPlain: one depends on the query around it, or gives too many rows.
+        """
+        out: list[Token] = []
+        index = 0
+        while index < len(tokens):
+            end = _engine_part(tokens, index)
+            if not end:
+                out.append(tokens[index])
+                index += 1
+                continue
+            part = list(tokens[index:end])
+            if part[0].is_sign("("):
+                part = part[1:-1]
+            else:
+                part = [*tokenize("SELECT * FROM", foreign=True), *part]
+            name = f"__tq_part{len(self._there)}"
+            self._compute(name, part, complaints)
+            out += tokenize(f" {name} ", foreign=True)
+            index = end
+        return out
+
+    def _compute(self, name: str, part: Sequence[Token], complaints: Complaints) -> None:
+        import duckdb
+
+        engine = self._engine
+        try:
+            sql = engine.finished(engine.checked(part, complaints))
+            taken = engine.objects.taken(engine.connection.sql(sql))
+        except (duckdb.Error, QueryError) as error:
+            raise NotPlain(str(error)) from error
+        if taken is None:
+            raise NotPlain("too many rows")
+        engine.plain.fill(name, *taken)
+        self._there[name] = "table"
+
+    def _view(self, name: str) -> bool:
+        own = self._engine.objects.get(name)
+        if own is None or name not in self._views:
+            return False
+        try:
+            self._engine.plain.make(f"CREATE VIEW {named(name)} AS {own.text}")
+        except NotPlain:
+            return False
+        self._there[name] = "view"
+        return True
 
     def _bring(self, name: str) -> bool:
         import duckdb
@@ -62,7 +133,7 @@ class Leaves:
         found = library.objects().get(name)
         if own is None and (found is None or found.kind != "view" or found.is_private):
             return False
-        table = own.hidden if own is not None else name
+        table = own.hidden if own is not None else self._engine.standing_for(name, self._tokens)
         try:
             if own is not None:
                 self._engine.objects.go([name])
@@ -84,6 +155,7 @@ class Leaves:
         except (NotPlain, sqlite3.IntegrityError):
             self._engine.plain.drop(name)
             return False
+        self._there[name] = "table"
         return True
 
     def _order(self, name: str, columns: Sequence[str]) -> tuple[str, ...]:
@@ -99,3 +171,17 @@ class Leaves:
             ):
                 return True
         return False
+
+
+def _engine_part(tokens: Sequence[Token], index: int) -> int:
+    """Give the end of what only the engine computes and starts here; 0 where nothing does."""
+    token, after = tokens[index], tokens[index + 1 : index + 4]
+    if token.is_sign("(") and len(after) == 3:
+        name = after[2] if after[1].is_word("recursive") else after[1]
+        made = after[0].is_word("with") and name.value.startswith("__tq")
+        return closing(tokens, index) + 1 if made else 0
+    if token.kind == "word" and after and after[0].is_sign("("):
+        found = library.objects().get(token.value)
+        if found is not None and found.kind == "table macro":
+            return closing(tokens, index + 1) + 1
+    return 0

@@ -1,5 +1,12 @@
 -- Macros of Perfetto's standard library, written for this dialect.
 
+-- module: prelude.after_eof.casts
+CREATE PERFETTO MACRO cast_int(value Expr) RETURNS Expr AS CAST($value AS INT);
+
+CREATE PERFETTO MACRO cast_double(value Expr) RETURNS Expr AS CAST($value AS REAL);
+
+CREATE PERFETTO MACRO cast_string(value Expr) RETURNS Expr AS CAST($value AS TEXT);
+
 -- module: intervals.intersect
 CREATE PERFETTO MACRO _interval_intersect_single(ts Expr, dur Expr, spans TableOrSubquery)
 RETURNS TableOrSubquery AS (

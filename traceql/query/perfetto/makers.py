@@ -96,12 +96,17 @@ class Makers:
             return
         made = f"{operators.named(hidden)} AS {sql}"
         engine.do(f"CREATE TEMP {statement.form} {made}", complaints)
-        own = Own(statement.form, hidden, made=statement.form, sql=sql, needs=needs)
+        own = Own(
+            statement.form, hidden, made=statement.form, sql=sql, needs=needs, body=statement.body,
+            text=_with_names(own_text(statement.body, complaints.text), statement),
+        )  # fmt: skip
         self._objects.add(name, own)
 
     def _plain_relation(self, statement: Statement, hidden: str, complaints: Complaints) -> bool:
         """Make a table or a view in SQLite, if it can be."""
         found = self._engine.asked(statement.body, complaints)
+        if found is None and statement.form == "table":
+            return self._copied(statement, hidden, complaints)
         if found is None or not _fits(found, statement):
             return False
         name = statement.name.lower()
@@ -128,6 +133,23 @@ class Makers:
             self._plain.drop("__tq_new")
             return False
         self._objects.add(name, own)
+        return True
+
+    def _copied(self, statement: Statement, hidden: str, complaints: Complaints) -> bool:
+        """Make a table of what SQLite gives over copies of a small trace's tables."""
+        # The engine's own error says where the text is wrong.
+        self._engine.checked(statement.body, complaints)
+        found = self._engine.exact.ask(statement.body, complaints)
+        if found is None or not _fits(found, statement):
+            return False
+        try:
+            self._plain.fill("__tq_new", typed(found), found.rows)
+            self._objects.forget(statement.name)
+            self._plain.rename("__tq_new", statement.name)
+        except NotPlain:
+            self._plain.drop("__tq_new")
+            return False
+        self._objects.add(statement.name, Own("table", hidden, plain=True, stale=True))
         return True
 
     def _renamed(self, sql: str, statement: Statement, complaints: Complaints) -> str:
@@ -272,6 +294,11 @@ def _fits(found: Rows, statement: Statement) -> bool:
     """Whether rows have the columns that a Perfetto table declares."""
     given = sorted(name.lower() for name in statement.names)
     return not given or given == sorted(name.lower() for name in found.columns)
+
+
+def _with_names(text: str, statement: Statement) -> str:
+    """Give the text of a view whose columns are as declared; empty where that is not known."""
+    return "" if statement.names else text
 
 
 def _unqualified(tokens: Sequence[Token]) -> list[Token]:

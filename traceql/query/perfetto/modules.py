@@ -32,7 +32,7 @@ def known() -> list[str]:
 def is_known(name: str) -> bool:
     """Whether INCLUDE takes a module, or all that a `.*` at the end stands for."""
     found = known()
-    if name.endswith(".*"):
+    if name == "*" or name.endswith(".*"):
         return any(module.startswith(name.removesuffix("*")) for module in found)
     return name in found
 

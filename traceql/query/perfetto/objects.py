@@ -43,7 +43,7 @@ class Own:
     `hidden` is its name in the engine. `plain` says that SQLite has it, `stale` that the engine's
     copy is older than that or missing. `made` is what the engine has: nothing, a table or a view,
     and `sql` what the view is made of. `needs` names what else it reads. `order` gives the columns
-    in whose order the engine's rows come.
+    in whose order the engine's rows come. `body` and `text` are a view's query as it was written.
     """
 
     kind: str
@@ -55,6 +55,7 @@ class Own:
     sql: str = ""
     needs: frozenset[str] = frozenset()
     body: Sequence[Token] = ()
+    text: str = ""
     is_large: bool = False
 
 

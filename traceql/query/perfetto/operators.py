@@ -86,6 +86,16 @@ CREATE TEMP MACRO __tq_typeof(x) AS
   ELSE 'integer' END
 """
 
+_HASHED = "(md5_number_upper({}) >> 1)::BIGINT"
+_HASH = "CREATE TEMP MACRO __tq_hash " + ", ".join(
+    f"({', '.join('abcdefgh'[:count])}) AS "
+    + _HASHED.format(
+        " || chr(31) || ".join(f"coalesce({x}::VARCHAR, '')" for x in "abcdefgh"[:count])
+    )
+    for count in range(1, 9)
+)
+"""63 bits of the MD5 of some values as text, as `computed.hashed` gives them."""
+
 _OF_PERFETTO = (
     """
 CREATE TEMP MACRO __tq_str_split(x, separator, place) AS
@@ -106,6 +116,15 @@ CREATE TEMP MACRO __tq_regexp_replace_simple(x, pattern, other) AS
 CREATE TEMP MACRO __tq_unhex(x) AS
   ('0x' || regexp_replace(x::VARCHAR, '^0[xX]', ''))::BIGINT
 """,
+    _HASH,
+    """
+CREATE TEMP MACRO __tq_to_timecode(x) AS printf('%02d:%02d:%02d %03d %03d %03d',
+  (x // 3600000000000)::BIGINT, (x // 60000000000 % 60)::BIGINT, (x // 1000000000 % 60)::BIGINT,
+  (x // 1000000 % 1000)::BIGINT, (x // 1000 % 1000)::BIGINT, (x % 1000)::BIGINT)
+""",
+    "CREATE TEMP MACRO __tq_to_monotonic(x) AS NULL::BIGINT",
+    "CREATE TEMP MACRO __tq_to_realtime(x) AS NULL::BIGINT",
+    "CREATE TEMP MACRO __tq_abs_time_str(x) AS NULL::VARCHAR",
     "CREATE TEMP MACRO __tq_percentile(x, percent) AS quantile_cont(x::DOUBLE, percent / 100.0)",
 )
 

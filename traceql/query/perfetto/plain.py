@@ -79,14 +79,14 @@ class Plain:
 
     def __init__(self, timeout_s: float | None) -> None:
         self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        for pragma in ("temp_store = MEMORY", "legacy_alter_table = ON", "trusted_schema = OFF"):
+        for pragma in ("temp_store = MEMORY", "legacy_alter_table = ON", "trusted_schema = ON"):
             self._db.execute(f"PRAGMA {pragma}")
         for table in ("json_each", "json_tree"):  # made once, before the authorizer sees it
             with suppress(sqlite3.OperationalError):  # an old SQLite may lack them
                 self._db.execute(f"SELECT 1 FROM {table}('[]')").fetchall()  # noqa: S608
         self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
         self._timeout_s = timeout_s
-        self._steps, self._deadline = 0, 0.0
+        self._steps, self._deadline, self._most_steps = 0, 0.0, _MOST_STEPS
         self._allowed = _READS
         self._own: set[str] = set()
         self.timed_out = False
@@ -97,15 +97,17 @@ class Plain:
         """Let go of memory."""
         self._db.close()
 
-    def ask(self, text: str, parameters: Parameters = None) -> Rows:
-        """Run a query.
+    def ask(
+        self, text: str, parameters: Parameters = None, *, most_steps: int = _MOST_STEPS
+    ) -> Rows:
+        """Run a query, in at most so many instructions of SQLite's machine.
 
         Raises:
             NotPlain: it needs more than is here, fails, takes too long or gives too many rows.
         """
         if not _are_simple(parameters):
             raise NotPlain("parameters of other types")
-        with self._mode("reads"):
+        with self._mode("reads", most_steps):
             try:
                 cursor = self._db.execute(text, parameters or ())
                 rows = cursor.fetchmany(MOST_ROWS + 1)
@@ -170,9 +172,14 @@ class Plain:
         self.make(f"DROP {kind.upper()} IF EXISTS {named(name)}")
 
     def function(self, name: str, count: int, run: Callable[..., Any] | None) -> None:
-        """Let queries call a function of `count` arguments; None takes it away."""
+        """Let queries call a function of `count` arguments, -1 for any; None takes it away."""
         self._db.create_function(name, count, run)
         (self._own.discard if run is None else self._own.add)(name.lower())
+
+    def aggregate(self, name: str, count: int, kind: type[Any]) -> None:
+        """Let queries call an aggregate that is also a window function."""
+        self._db.create_window_function(name, count, kind)
+        self._own.add(name.lower())
 
     def first(self, text: str, parameters: Mapping[str, Any]) -> Any:
         """Give the first value of a query that another query calls; None where it has no row."""
@@ -203,10 +210,11 @@ class Plain:
     def _tick(self) -> bool:
         self._steps += _STEPS
         self.timed_out = bool(self._deadline) and time.monotonic() > self._deadline
-        return self.timed_out or self._steps > _MOST_STEPS
+        return self.timed_out or self._steps > self._most_steps
 
-    def _mode(self, mode: Mode) -> _Mode:
+    def _mode(self, mode: Mode, most_steps: int = _MOST_STEPS) -> _Mode:
         """Allow what a statement of this kind does, and start to count its steps."""
+        self._most_steps = most_steps
         return _Mode(self, {"reads": _READS, "changes": _CHANGES, "makes": _MAKES}[mode])
 
 

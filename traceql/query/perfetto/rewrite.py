@@ -70,6 +70,6 @@ def _label(tree: exp.Expr, labels: list[str] | None) -> None:
         return
     named: list[exp.Expr] = []
     for item, label in zip(select.expressions, labels, strict=True):
-        bare = isinstance(item, exp.Alias | exp.Column | exp.Star | exp.Subquery)
+        bare = isinstance(item, exp.Alias | exp.Column | exp.Star) or bool(item.alias)
         named.append(item if bare or item.is_star else exp.alias_(item, label, quoted=True))
     select.set("expressions", named)

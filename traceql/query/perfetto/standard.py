@@ -166,6 +166,67 @@ def fill_gaps(given: Arguments) -> list[Token]:
     return tokenize(text, foreign=True)
 
 
+def self_intersect_count(given: Arguments) -> list[Token]:
+    """Expand `_interval_self_intersect_count!(spans, (part, …))`: ts, dur, group_id, cnt, …."""
+    if len(given) != 2:
+        raise ValueError(f"it takes 2 arguments, {len(given)} were given")
+    return tokenize(_self_intersected(written(given[0]), inner(given[1]), ""), foreign=True)
+
+
+def self_intersect_agg(given: Arguments) -> list[Token]:
+    """Expand `_interval_self_intersect_agg!(spans, value, (part, …))`: with sums and extremes."""
+    if len(given) != 3:
+        raise ValueError(f"it takes 3 arguments, {len(given)} were given")
+    text = _self_intersected(written(given[0]), inner(given[2]), written(given[1]))
+    return tokenize(text, foreign=True)
+
+
+def _self_intersected(table: str, parts: list[list[Token]], value: str) -> str:
+    columns = [written(part) for part in parts if part and not part[0].is_word("null")]
+    tag = f"__tqs{next(_number)}"
+    listed = "".join(f", {column}" for column in columns)
+    by = f"PARTITION BY {', '.join(columns)} " if columns else ""
+    same = "".join(f" AND s.{column} IS a.{column}" for column in columns)
+    kept = "".join(f", a.{column} AS {column}" for column in columns)
+    taken = f", {value} AS __value" if value else ""
+    of_value = ", MIN(s.__value) AS min_value, MAX(s.__value) AS max_value" if value else ""
+    total = "COALESCE(SUM(s.__value), 0) AS sum_value" if value else ""
+    return (
+        f"(WITH {tag} AS (SELECT ts, dur{listed}{taken} FROM {table} WHERE dur >= 0), "
+        f"{tag}_e AS (SELECT ts{listed} FROM {tag} UNION SELECT ts + dur{listed} FROM {tag}), "
+        f"{tag}_a AS (SELECT ts, COALESCE(LEAD(ts) OVER ({by}ORDER BY ts) - ts, 0) AS dur, "
+        f"ROW_NUMBER() OVER (ORDER BY {''.join(c + ', ' for c in columns)}ts) AS group_id{listed} "
+        f"FROM {tag}_e) SELECT a.ts AS ts, a.dur AS dur, a.group_id AS group_id, "
+        f"COUNT(s.ts) AS cnt{', ' + total if total else ''}{of_value}{kept} FROM {tag}_a AS a "
+        f"LEFT JOIN {tag} AS s ON s.ts <= a.ts AND s.ts + s.dur > a.ts{same} "
+        f"GROUP BY a.group_id, a.ts, a.dur{''.join(f', a.{c}' for c in columns)} "
+        "ORDER BY a.group_id)"
+    )
+
+
+def graph_scan(given: Arguments) -> list[Token]:
+    """Expand `_graph_scan!(edges, start rows, (column, …), (query of $table))`: id, column, …."""
+    if len(given) != 4:
+        raise ValueError(f"it takes 4 arguments, {len(given)} were given")
+    columns = [written(part) for part in inner(given[2])]
+    tag = f"__tqw{next(_number)}"
+    listed = "".join(f", {column}" for column in columns)
+    carried = "".join(f", r.{column} AS {column}" for column in columns)
+    reached = (
+        f"(SELECT e.dest_node_id AS id{carried} FROM {tag} AS r "
+        f"JOIN {written(given[0])} AS e ON e.source_node_id = r.id)"
+    )
+    step = " ".join(
+        reached if token.kind == "variable" and token.text.lower() == "$table" else token.text
+        for token in given[3]
+    )
+    text = (
+        f"(WITH RECURSIVE {tag}(id{listed}) AS (SELECT id{listed} FROM {written(given[1])} "
+        f"UNION ALL SELECT id{listed} FROM {step}) SELECT id{listed} FROM {tag})"
+    )
+    return tokenize(text, foreign=True)
+
+
 def of_library(item: library.Object) -> Builtin:
     """Make of a table macro of the library a macro that takes tables and subqueries."""
 
@@ -201,6 +262,9 @@ BUILTINS: dict[str, tuple[str, Builtin]] = {
     "_interval_intersect": ("intervals.intersect", interval_intersect),
     "interval_merge_overlapping": ("intervals.overlap", merge_within),
     "interval_merge_overlapping_partitioned": ("intervals.overlap", merge_overlapping),
+    "_interval_self_intersect_count": ("intervals.self_intersect", self_intersect_count),
+    "_interval_self_intersect_agg": ("intervals.self_intersect", self_intersect_agg),
+    "_graph_scan": ("graphs.scan", graph_scan),
     "intervals_fill_gaps": ("intervals.fill_gaps", fill_gaps),
     "_intervals_fill_gaps": ("intervals.fill_gaps", fill_gaps),
 }

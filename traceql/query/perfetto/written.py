@@ -8,10 +8,11 @@ from dataclasses import replace
 from traceql.query.perfetto.meaning import BOUND
 from traceql.query.perfetto.tokens import Token, closing, separated, tokenize, written
 
-_OF_PERFETTO = {
-    name: f"__tq_{name}"
-    for name in ("str_split", "regexp_extract", "regexp_replace_simple", "unhex", "percentile")
-}
+_NAMES = """
+str_split regexp_extract regexp_replace_simple unhex percentile hash to_timecode to_monotonic
+to_realtime abs_time_str
+"""
+_OF_PERFETTO = {name: f"__tq_{name}" for name in _NAMES.split()}
 """Functions of Perfetto whose names mean something else, or nothing, to parser and engine."""
 _AFTER_COLUMNS = ("from", "where", "group", "having", "order", "limit", "union", "except",
                   "intersect", "window", "qualify")  # fmt: skip
