@@ -94,7 +94,7 @@ def measure(tables: Tables, *, all_steps: bool = False) -> pa.Table:
     kind, key = series >> SHIFT, (series & ((1 << SHIFT) - 1)) - 1
     ts, value = event["ts"].to_numpy(), event["value"].to_numpy()
     issued = event["issued_ts"].to_numpy()
-    if kind in _OF_LEVELS and ts[0] > steps.ts[0]:  # nothing is known of the first steps
+    if kind in _OF_LEVELS and ts[0] >= steps.ts[0] + steps.dur[0]:  # the first step is unknown
         return SCHEMA.empty_table()
     values = _OF_LEVELS.get(kind, _sums)(steps, issued, value)
     name, unit = _named(tables, kind, key)
@@ -116,21 +116,21 @@ def _sums(steps: Steps, ts: Any, value: Any) -> Floats:
 
 def _peaks(steps: Steps, ts: Any, value: Any) -> Floats:
     """Give the greatest of a value that holds until the next."""
-    first = np.searchsorted(ts, steps.ts, "right") - 1
+    first = np.maximum(np.searchsorted(ts, steps.ts, "right") - 1, 0)
     last = np.maximum(np.searchsorted(ts, steps.ts + steps.dur, "left"), first + 1)
     return np.array([value[a:b].max() for a, b in zip(first, last, strict=True)], np.float64)
 
 
 def _means(steps: Steps, ts: Any, value: Any) -> Floats:
-    """Give the mean over time of a value that holds until the next."""
+    """Give the mean over time of a value that holds until the next, from when it is known."""
     area = np.concatenate(([0.0], np.cumsum(value[:-1] * np.diff(ts))))
 
     def until(when: Any) -> Any:
         at = np.searchsorted(ts, when, "right") - 1
         return area[at] + value[at] * (when - ts[at])
 
-    risen = until(steps.ts + steps.dur) - until(steps.ts)
-    return np.asarray(risen / np.maximum(steps.dur, 1))
+    start, end = np.maximum(steps.ts, ts[0]), steps.ts + steps.dur
+    return np.asarray((until(end) - until(start)) / np.maximum(end - start, 1))
 
 
 _OF_LEVELS = {COUNTER: _means, MEMORY: _peaks}

@@ -14,6 +14,14 @@ LEAST_STEPS = 8
 SHIFT = 33
 """A series is kind * 2^33 + key + 1."""
 
+_LEVELS = f"""SELECT {MEMORY} AS kind, coalesce(device_id, -1) AS key, ts, ts AS issued_ts,
+    coalesce(total_bytes, sum(CASE kind WHEN 'alloc' THEN bytes ELSE -bytes END)
+      OVER (PARTITION BY device_id ORDER BY ts, id)) AS value
+  FROM allocation WHERE bytes IS NOT NULL"""  # noqa: S608
+_NUMBERED = f"""
+SELECT (kind::BIGINT << {SHIFT}) + key + 1 AS series, ts, issued_ts, value::DOUBLE AS value
+FROM event WHERE ts >= $window_start AND ts < $window_end
+"""  # noqa: S608
 _EVENTS = f"""
 WITH device_op AS (
   SELECT s.name_id, s.ts, coalesce(l.ts, s.ts) AS issued_ts, s.dur, g.kind, g.bytes
@@ -45,12 +53,8 @@ event AS (
   SELECT {COPIES}, 0, ts, issued_ts, bytes FROM device_op
   WHERE kind = 'memcpy' AND bytes IS NOT NULL
   UNION ALL
-  SELECT {MEMORY}, coalesce(device_id, -1), ts, ts,
-    coalesce(total_bytes, sum(CASE kind WHEN 'alloc' THEN bytes ELSE -bytes END)
-      OVER (PARTITION BY device_id ORDER BY ts, id))
-  FROM allocation WHERE bytes IS NOT NULL)
-SELECT (kind::BIGINT << {SHIFT}) + key + 1 AS series, ts, issued_ts, value::DOUBLE AS value
-FROM event WHERE ts >= $window_start AND ts < $window_end
+  {_LEVELS})
+{_NUMBERED}
 """  # noqa: S608
 _COUNTERS = "SELECT id, name, unit FROM track WHERE id IN (SELECT DISTINCT track_id FROM counter)"
 INPUTS: Mapping[str, Input] = {
@@ -59,3 +63,6 @@ INPUTS: Mapping[str, Input] = {
     "event": Input(_EVENTS, order_by=("ts",), partition_by="series"),
 }
 """What `_series.measure` reads, beside the table `iteration`; takes the parameter `most_ops`."""
+
+LEVELS = Input(f"WITH event AS ({_LEVELS}) {_NUMBERED}", order_by=("ts",), partition_by="series")
+"""The allocated bytes of every device only: what `_series.measure` reads as `event`."""
