@@ -128,9 +128,10 @@ def test_the_same_answer_twice(name, found, store):
 
 @pytest.mark.parametrize("name", ANALYSES)
 def test_a_trace_with_nothing_gives_no_finding(name, found):
-    (result,) = [r for r in found[name] if r.traces == ("nothing",)]
-    assert not result.findings
-    assert result.status in {"empty", "abstained"}
+    (result,) = [r for r in found[name] if "nothing" in r.traces]
+    assert not [f for f in result.findings if "nothing" in f.traces]
+    if len(result.traces) == 1:
+        assert result.status in {"empty", "abstained"}
 
 
 @pytest.mark.parametrize("name", ANALYSES)

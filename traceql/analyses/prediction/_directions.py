@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from traceql.analyses import _series, _trend
+from traceql.analyses import _discoveries, _series, _trend
 from traceql.analyses._series_sql import LEAST_STEPS, STEP
 from traceql.analyses.prediction import _forecast
 from traceql.model.result import Exhibit, Finding, Result, abstain, severity
@@ -51,7 +51,9 @@ def conclude(name: str, measured: pa.Table, rule: Rule) -> Result:
     judged = [row for s in series if (row := _judge(s, rule)) is not None]
     if not judged:
         return abstain(name, "fewer than eight steps that are not warm-up", REMEDY)
-    _adjust(judged)
+    found = _discoveries.q_values([row["p_value"] for row in judged])
+    for row, q in zip(judged, found, strict=True):
+        row["q_value"] = q
     for row in judged:
         row["direction"] = _direction(row, rule)
     findings = [f for row in judged if (f := _finding(name, row, rule)) is not None]
@@ -102,14 +104,6 @@ def _judge(series: dict[str, Any], rule: Rule) -> dict[str, Any] | None:
         "forecast_high": None if ahead is None else float(ahead.high[-1]),
         "forecast_method": "not enough data" if ahead is None else ahead.method,
     }  # fmt: skip
-
-
-def _adjust(rows: Sequence[dict[str, Any]]) -> None:
-    from scipy import stats
-
-    adjusted = stats.false_discovery_control([row["p_value"] for row in rows])
-    for row, q in zip(rows, adjusted.tolist(), strict=True):
-        row["q_value"] = q
 
 
 def _direction(row: dict[str, Any], rule: Rule) -> str:

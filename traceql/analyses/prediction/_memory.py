@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from traceql.analyses import _series, _trend
+from traceql.analyses import _discoveries, _series, _trend
 from traceql.analyses.prediction import _limit
 from traceql.model.result import Exhibit, Finding, Result, abstain, severity
 from traceql.model.units import format_bytes, format_ns, format_ratio
@@ -64,6 +64,9 @@ def conclude(name: str, measured: pa.Table, horizon: int, level: float) -> Resul
         if series and not limited:
             return abstain(name, "the trace does not say how much memory there is", _NO_CAPACITY)
         return abstain(name, "allocations of fewer than twelve steps after warm-up", REMEDY)
+    found = _discoveries.q_values([row["p_value"] for row in judged])
+    for row, q in zip(judged, found, strict=True):
+        row["q_value"] = q
     findings = [_finding(name, row, horizon) for row in judged if _warns(row, horizon)]
     findings.sort(key=lambda f: (-int(f.severity), f.subject))
     table = pa.Table.from_pylist(
@@ -121,7 +124,7 @@ def _finding(name: str, row: dict[str, Any], horizon: int) -> Finding:
         traces=(source["trace"],),
         analysis=name,
         kind="memory_limit",
-        severity=severity(row["risk"], row["p_value"]),
+        severity=severity(row["risk"], row["q_value"]),
         subject_type="device",
         subject=row["device"],
         message=f"{source['name'].capitalize()} grows by "
@@ -130,7 +133,7 @@ def _finding(name: str, row: dict[str, Any], horizon: int) -> Finding:
         f"({row['steps_low']:,.0f} to {row['steps_high']:,.0f}), about "
         f"{format_ns(row['time_to_limit_ns'])}.",
         confidence_basis="test",
-        confidence=1 - row["p_value"],
+        confidence=1 - row["q_value"],
         evidence_sql=_series.evidence(source),
         n_events=source["n_events"],
         ts=source["start_ts"],
@@ -141,6 +144,7 @@ def _finding(name: str, row: dict[str, Any], horizon: int) -> Finding:
         n=row["steps"],
         statistic=row["statistic"],
         p_value=row["p_value"],
+        q_value=row["q_value"],
         effect=row["growth_bytes_per_step"],
         effect_low=row["growth_low"],
         effect_high=row["growth_high"],
