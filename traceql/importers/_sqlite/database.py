@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from traceql.errors import CorruptTrace
 from traceql.importers._sqlite import cells
+from traceql.importers._sqlite.pages import PageReader, layout, serves
 from traceql.importers._sqlite.schema import (
     Column,
     StoredTable,
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 MAGIC = b"SQLite format 3\0"
 CORRUPT_PAGE = "sqlite_page"
 CORRUPT_FILE = "sqlite_file"
+
+SMALL_BYTES = 20_000_000
+"""Below this the sqlite3 module is read by, and no kernel is loaded, unless a page is damaged."""
 
 
 _UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
@@ -60,6 +64,8 @@ class Database:
         self._texts.text_factory = lambda text: text.decode(errors="replace")
         self._bytes: sqlite3.Connection | None = None
         try:
+            self._layout = None if self._has_log else layout(path)
+            self._is_small = path.stat().st_size < SMALL_BYTES
             self._stored, self.views = self._schema()
         except BaseException:
             self.close()
@@ -105,7 +111,20 @@ class Database:
         if stored is None:
             return
         wanted = _typed(stored, columns)
-        yield from self._through_sqlite(stored, wanted, batch_rows)
+        cut = self._layout if serves(stored, wanted) else None
+        if cut is None:
+            yield from self._through_sqlite(stored, wanted, batch_rows)
+            return
+        if self._is_small:
+            told = len(self.damage)
+            batches = list(self._through_sqlite(stored, wanted, batch_rows))
+            if all(code != CORRUPT_PAGE for code, _, _ in self.damage[told:]):
+                yield from batches
+                return
+            # SQLite gives no rows beyond a damaged page; the page reader does.
+            del self.damage[told:], batches
+        reader = PageReader(self.path, cut, self._raw(), self.damage, self._reporter)
+        yield from reader.rows(stored, wanted, batch_rows, CORRUPT_PAGE)
 
     def count(self, table: str) -> int:
         """Count the rows of a table; 0 if it is not there."""
@@ -145,14 +164,17 @@ class Database:
             raise CorruptTrace(self.path, 0, f"cannot be read: {error.strerror}") from error
         if start != MAGIC:
             raise CorruptTrace(self.path, 0, "not a SQLite database")
-        log = self.path.with_name(self.path.name + "-wal")
-        has_log = log.is_file() and log.stat().st_size > 0
-        options = "mode=ro" if has_log else "mode=ro&immutable=1"
+        options = "mode=ro" if self._has_log else "mode=ro&immutable=1"
         address = f"file:{quote(str(self.path.absolute()))}?{options}"
         try:
             return sqlite3.connect(address, uri=True, check_same_thread=False)
         except sqlite3.Error as error:
             raise CorruptTrace(self.path, 0, f"cannot be opened: {error}") from error
+
+    @property
+    def _has_log(self) -> bool:
+        log = self.path.with_name(self.path.name + "-wal")
+        return log.is_file() and log.stat().st_size > 0
 
     def _schema(self) -> tuple[dict[str, StoredTable], tuple[str, ...]]:
         try:
