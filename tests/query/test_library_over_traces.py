@@ -136,7 +136,7 @@ def test_views_over_three_are_the_union(over_three, singles, view: str) -> None:
 
     expected = [row for n, one in enumerate(singles) for row in moved(view, one, sql, n)]
 
-    assert expected
+    assert bool(expected) == (library.objects()[view].module != "prelude.unfilled")
     assert sorted(map(repr, rows(over_three, sql))) == sorted(map(repr, expected))
 
 

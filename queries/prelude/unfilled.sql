@@ -1,0 +1,340 @@
+-- Tables of Perfetto that no importer fills yet: each is there, with Perfetto's columns and no
+-- rows. That they are empty says nothing about the trace.
+
+-- The machines a trace was recorded on. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   raw_id, sysname, release, version, arch, num_cpus: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW machine AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS raw_id, NULL::VARCHAR AS sysname, NULL::VARCHAR AS
+  release, NULL::VARCHAR AS version, NULL::VARCHAR AS arch, NULL::BIGINT AS num_cpus, trace
+FROM stored.trace WHERE false;
+
+-- What several clocks showed at one instant. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   ts: instant or start, ns.
+--   clock_id, clock_name, clock_value, snapshot_id, machine_id: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW clock_snapshot AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS ts, NULL::BIGINT AS clock_id, NULL::VARCHAR AS clock_name,
+  NULL::BIGINT AS clock_value, NULL::BIGINT AS snapshot_id, NULL::BIGINT AS machine_id, trace
+FROM stored.trace WHERE false;
+
+-- Events of the kernel as they were written. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   ts: instant or start, ns.
+--   name: its name.
+--   utid: the thread.
+--   arg_set_id: its args.
+--   cpu: number of the CPU.
+--   ucpu: key of the CPU in `cpu`.
+--   common_flags: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW ftrace_event AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS ts, NULL::VARCHAR AS name, NULL::BIGINT AS utid,
+  NULL::BIGINT AS arg_set_id, NULL::BIGINT AS common_flags, NULL::BIGINT AS cpu, NULL::BIGINT AS
+  ucpu, trace
+FROM stored.trace WHERE false;
+
+-- Older name of `ftrace_event`. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   ts: instant or start, ns.
+--   name: its name.
+--   utid: the thread.
+--   arg_set_id: its args.
+--   cpu: number of the CPU.
+--   ucpu: key of the CPU in `cpu`.
+--   common_flags: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW raw AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS ts, NULL::VARCHAR AS name, NULL::BIGINT AS utid,
+  NULL::BIGINT AS arg_set_id, NULL::BIGINT AS common_flags, NULL::BIGINT AS cpu, NULL::BIGINT AS
+  ucpu, trace
+FROM stored.trace WHERE false;
+
+-- Frequencies that a CPU can have. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   cpu: number of the CPU.
+--   ucpu: key of the CPU in `cpu`.
+--   freq: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW cpu_available_frequencies AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS cpu, NULL::BIGINT AS ucpu, NULL::BIGINT AS freq, trace
+FROM stored.trace WHERE false;
+
+-- Recordings of samples. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   cmdline: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW perf_session AS
+SELECT
+  NULL::BIGINT AS id, NULL::VARCHAR AS cmdline, trace
+FROM stored.trace WHERE false;
+
+-- Tracks of counters of sample recordings. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   name: its name.
+--   cpu: number of the CPU.
+--   type, parent_id, source_arg_set_id, machine_id, unit, description, perf_session_id,
+--     is_timebase: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW perf_counter_track AS
+SELECT
+  NULL::BIGINT AS id, NULL::VARCHAR AS name, NULL::VARCHAR AS type, NULL::BIGINT AS parent_id,
+  NULL::BIGINT AS source_arg_set_id, NULL::BIGINT AS machine_id, NULL::VARCHAR AS unit,
+  NULL::VARCHAR AS description, NULL::BIGINT AS perf_session_id, NULL::BIGINT AS cpu,
+  NULL::BIGINT AS is_timebase, trace
+FROM stored.trace WHERE false;
+
+-- Samples of Instruments. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   ts: instant or start, ns.
+--   utid: the thread.
+--   cpu: number of the CPU.
+--   callsite_id: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW instruments_sample AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS ts, NULL::BIGINT AS utid, NULL::BIGINT AS cpu,
+  NULL::BIGINT AS callsite_id, trace
+FROM stored.trace WHERE false;
+
+-- Packages installed on an Android device. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   package_name, uid, debuggable, profileable_from_shell, version_code: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW package_list AS
+SELECT
+  NULL::BIGINT AS id, NULL::VARCHAR AS package_name, NULL::BIGINT AS uid, NULL::BIGINT AS
+  debuggable, NULL::BIGINT AS profileable_from_shell, NULL::BIGINT AS version_code, trace
+FROM stored.trace WHERE false;
+
+-- Lines of Android's log. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   ts: instant or start, ns.
+--   utid: the thread.
+--   prio, tag, msg: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW android_logs AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS ts, NULL::BIGINT AS utid, NULL::BIGINT AS prio,
+  NULL::VARCHAR AS tag, NULL::VARCHAR AS msg, trace
+FROM stored.trace WHERE false;
+
+-- Symbols of frames, one row an inlined call. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   name: its name.
+--   symbol_set_id, source_file, line_number, inlined: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW stack_profile_symbol AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS symbol_set_id, NULL::VARCHAR AS name, NULL::VARCHAR AS
+  source_file, NULL::BIGINT AS line_number, NULL::BIGINT AS inlined, trace
+FROM stored.trace WHERE false;
+
+-- Objects of a heap dump. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   upid: the process.
+--   graph_sample_ts, self_size, native_size, reference_set_id, reachable, heap_type, type_id,
+--     root_type, root_distance: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW heap_graph_object AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS upid, NULL::BIGINT AS graph_sample_ts, NULL::BIGINT AS
+  self_size, NULL::BIGINT AS native_size, NULL::BIGINT AS reference_set_id, NULL::BIGINT AS
+  reachable, NULL::VARCHAR AS heap_type, NULL::BIGINT AS type_id, NULL::VARCHAR AS root_type,
+  NULL::BIGINT AS root_distance, trace
+FROM stored.trace WHERE false;
+
+-- Classes of a heap dump. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   name: its name.
+--   deobfuscated_name, location, superclass_id, classloader_id, kind: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW heap_graph_class AS
+SELECT
+  NULL::BIGINT AS id, NULL::VARCHAR AS name, NULL::VARCHAR AS deobfuscated_name, NULL::VARCHAR
+  AS location, NULL::BIGINT AS superclass_id, NULL::BIGINT AS classloader_id, NULL::VARCHAR AS
+  kind, trace
+FROM stored.trace WHERE false;
+
+-- References of a heap dump. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   reference_set_id, owner_id, owned_id, field_name, field_type_name, deobfuscated_field_name:
+--     as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW heap_graph_reference AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS reference_set_id, NULL::BIGINT AS owner_id, NULL::BIGINT
+  AS owned_id, NULL::VARCHAR AS field_name, NULL::VARCHAR AS field_type_name, NULL::VARCHAR AS
+  deobfuscated_field_name, trace
+FROM stored.trace WHERE false;
+
+-- Snapshots of the memory of processes. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   track_id: its track.
+--   timestamp, detail_level: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW memory_snapshot AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS timestamp, NULL::BIGINT AS track_id, NULL::VARCHAR AS
+  detail_level, trace
+FROM stored.trace WHERE false;
+
+-- The processes of a memory snapshot. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   upid: the process.
+--   snapshot_id: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW process_memory_snapshot AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS snapshot_id, NULL::BIGINT AS upid, trace
+FROM stored.trace WHERE false;
+
+-- Nodes of the graph of a memory snapshot. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   arg_set_id: its args.
+--   process_snapshot_id, parent_node_id, path, size, effective_size: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW memory_snapshot_node AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS process_snapshot_id, NULL::BIGINT AS parent_node_id,
+  NULL::VARCHAR AS path, NULL::BIGINT AS size, NULL::BIGINT AS effective_size, NULL::BIGINT AS
+  arg_set_id, trace
+FROM stored.trace WHERE false;
+
+-- Edges of the graph of a memory snapshot. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   source_node_id, target_node_id, importance: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW memory_snapshot_edge AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS source_node_id, NULL::BIGINT AS target_node_id,
+  NULL::BIGINT AS importance, trace
+FROM stored.trace WHERE false;
+
+-- When frames of Android's display were due. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   ts: instant or start, ns.
+--   dur: length, ns.
+--   track_id: its track.
+--   name: its name.
+--   arg_set_id: its args.
+--   upid: the process.
+--   category, depth, parent_id, display_frame_token, surface_frame_token, layer_name: as in
+--     Perfetto.
+--   trace: name of the trace.
+CREATE VIEW expected_frame_timeline_slice AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS ts, NULL::BIGINT AS dur, NULL::BIGINT AS track_id,
+  NULL::VARCHAR AS category, NULL::VARCHAR AS name, NULL::BIGINT AS depth, NULL::BIGINT AS
+  parent_id, NULL::BIGINT AS arg_set_id, NULL::BIGINT AS display_frame_token, NULL::BIGINT AS
+  surface_frame_token, NULL::BIGINT AS upid, NULL::VARCHAR AS layer_name, trace
+FROM stored.trace WHERE false;
+
+-- When frames of Android's display came. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   ts: instant or start, ns.
+--   dur: length, ns.
+--   track_id: its track.
+--   name: its name.
+--   arg_set_id: its args.
+--   upid: the process.
+--   category, depth, parent_id, display_frame_token, surface_frame_token, layer_name,
+--     present_type, on_time_finish, gpu_composition, jank_type, jank_severity_type,
+--     prediction_type, jank_tag: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW actual_frame_timeline_slice AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS ts, NULL::BIGINT AS dur, NULL::BIGINT AS track_id,
+  NULL::VARCHAR AS category, NULL::VARCHAR AS name, NULL::BIGINT AS depth, NULL::BIGINT AS
+  parent_id, NULL::BIGINT AS arg_set_id, NULL::BIGINT AS display_frame_token, NULL::BIGINT AS
+  surface_frame_token, NULL::BIGINT AS upid, NULL::VARCHAR AS layer_name, NULL::VARCHAR AS
+  present_type, NULL::BIGINT AS on_time_finish, NULL::BIGINT AS gpu_composition, NULL::VARCHAR
+  AS jank_type, NULL::VARCHAR AS jank_severity_type, NULL::VARCHAR AS prediction_type,
+  NULL::VARCHAR AS jank_tag, trace
+FROM stored.trace WHERE false;
+
+-- Contexts of a GPU. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   upid: the process.
+--   context_id, priority: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW gpu_context AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS context_id, NULL::BIGINT AS upid, NULL::BIGINT AS
+  priority, trace
+FROM stored.trace WHERE false;
+
+-- Groups of counters of a GPU. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   track_id: its track.
+--   group_id: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW gpu_counter_group AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS group_id, NULL::BIGINT AS track_id, trace
+FROM stored.trace WHERE false;
+
+-- Wakeups of threads that ran already. No importer fills it yet.
+--
+-- Columns:
+--   id: number of the row.
+--   ts: instant or start, ns.
+--   utid: the thread.
+--   thread_state_id, irq_context, waker_utid: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW spurious_sched_wakeup AS
+SELECT
+  NULL::BIGINT AS id, NULL::BIGINT AS ts, NULL::BIGINT AS thread_state_id, NULL::BIGINT AS
+  irq_context, NULL::BIGINT AS utid, NULL::BIGINT AS waker_utid, trace
+FROM stored.trace WHERE false;
