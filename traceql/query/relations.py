@@ -100,6 +100,7 @@ def kernels() -> Mapping[str, SqlKernel]:
     from traceql.query import (  # noqa: F401
         kernels_of_graphs,
         kernels_of_intervals,
+        kernels_of_projection,
         kernels_of_scans,
     )
 
