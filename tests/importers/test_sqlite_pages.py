@@ -136,10 +136,8 @@ def test_damage_is_told_and_takes_no_other_page(rows, flips, cut) -> None:
 
 def test_a_damaged_page_costs_its_own_rows_only() -> None:
     statements = [("PRAGMA page_size=1024", ()), ("CREATE TABLE t (n INTEGER)", ())]
-    statements.append((
-        "WITH RECURSIVE s(n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM s LIMIT 20000) "
-        "INSERT INTO t SELECT n FROM s", (),
-    ))  # fmt: skip
+    numbers = "WITH RECURSIVE s(n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM s LIMIT 20000)"
+    statements.append((f"{numbers} INSERT INTO t SELECT n FROM s", ()))
     with made(statements) as path:
         raw = bytearray(path.read_bytes())
         number = len(raw) // 1024 // 2

@@ -37,6 +37,17 @@ class Pages(NamedTuple):
         """How many whole pages the file has."""
         return len(self.data) // self.size
 
+    def check(self) -> None:
+        """Make sure that kernels stay within the file.
+
+        Raises:
+            ValueError: the sizes are not possible.
+        """
+        if not (512 <= self.size <= 65536 and 480 <= self.usable <= self.size):
+            raise ValueError(f"pages of {self.size} bytes with {self.usable} usable")
+        if self.data.ndim != 1 or self.data.dtype != np.uint8 or not self.data.flags.c_contiguous:
+            raise ValueError("the file is not an array of bytes")
+
 
 class Leaves(NamedTuple):
     """Leaf pages, and which rowids can be on each."""
@@ -61,7 +72,7 @@ def leaves(pages: Pages, root: int) -> Leaves:
     Raises:
         ValueError: the sizes are not possible.
     """
-    check(pages)
+    pages.check()
     count = pages.number
     if not 1 <= root <= count:
         nothing = np.empty(0, np.int64)
@@ -75,18 +86,6 @@ def leaves(pages: Pages, root: int) -> Leaves:
     n, bad = _walk(base, sizes, root, met, stack, found, damaged)
     page, low, high = (np.ascontiguousarray(found[:n, k]) for k in range(3))
     return Leaves(page, low, high, damaged[:bad].copy())
-
-
-def check(pages: Pages) -> None:
-    """Make sure that kernels stay within the file.
-
-    Raises:
-        ValueError: the sizes are not possible.
-    """
-    if not (512 <= pages.size <= 65536 and 480 <= pages.usable <= pages.size):
-        raise ValueError(f"pages of {pages.size} bytes with {pages.usable} usable")
-    if pages.data.ndim != 1 or pages.data.dtype != np.uint8 or not pages.data.flags.c_contiguous:
-        raise ValueError("the file is not an array of bytes")
 
 
 @bare_kernel

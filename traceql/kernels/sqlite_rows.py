@@ -7,14 +7,16 @@ record is not of the length that it says, none of its rows comes, and the page i
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from traceql.kernels.btree import Bytes, Int64, Leaves, Pages, check
 from traceql.kernels.decorator import bare_kernel, inlined
 from traceql.kernels.sqlite_bytes import big16, big32, big_signed, copy_exactly, varint
+
+if TYPE_CHECKING:
+    from traceql.kernels.btree import Bytes, Int64, Leaves, Pages
 
 Int32 = NDArray[np.int32]
 Float64 = NDArray[np.float64]
@@ -68,7 +70,7 @@ class RowReader:
         absent_is_odd: NDArray[np.bool_],
         batch_rows: int,
     ) -> None:
-        check(pages)
+        pages.check()
         if len(kinds) != len(absent_is_odd):
             raise ValueError("columns differ in number")
         if len(leaves.page) and not (leaves.page.min() >= 1 and leaves.page.max() <= pages.number):
