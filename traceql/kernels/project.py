@@ -110,8 +110,9 @@ def totals(found: Tree, call: ArrayLike, ts: ArrayLike, end: ArrayLike, order: A
     Raises:
         ValueError: lengths differ.
     """
-    columns = [as_input(column, np.int64) for column in (call, ts, end, order)]
-    if len({len(column) for column in columns}) != 1:
+    calls, starts = as_input(call, np.int64), as_input(ts, np.int64)
+    ends, places = as_input(end, np.int64), as_input(order, np.int64)
+    if len({len(column) for column in (calls, starts, ends, places)}) != 1:
         raise ValueError("columns differ in length")
     rows = len(found.parent)
     out = np.zeros((rows, 9), np.int64)
@@ -119,8 +120,8 @@ def totals(found: Tree, call: ArrayLike, ts: ArrayLike, end: ArrayLike, order: A
     covered = np.full((rows, 2), _LEAST)
     is_counted = np.zeros(len(found.innermost), np.bool_)
     _total(
-        *columns, found.below, found.first, found.members, found.innermost, covered, is_counted,
-        out,
+        calls, starts, ends, places,
+        found.below, found.first, found.members, found.innermost, covered, is_counted, out,
     )  # fmt: skip
     return Totals(*np.ascontiguousarray(out.T))
 
