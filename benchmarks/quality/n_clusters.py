@@ -47,12 +47,10 @@ def clusters(rng: np.random.Generator) -> dict[str, float]:
     agreed, right = [], 0
     for run in range(BLOB_RUNS):
         points, label = blobs(rng, 2 + run % 7)
-        found = _groups.groups(_groups.scaled(points), run)
+        found = _groups.best(points, run)
         agreed.append(adjusted_rand_score(label, found.label) if found else 0.0)
         right += found is not None and len(found.center) == len(np.unique(label))
-    quiet = sum(
-        _groups.groups(_groups.scaled(cloud(rng, run % 5)), run) is None for run in range(NULL_RUNS)
-    )
+    quiet = sum(_groups.best(cloud(rng, run % 5), run) is None for run in range(NULL_RUNS))
     return {"ari": float(np.mean(agreed)), "right_k": right / BLOB_RUNS,
             "null_quiet": quiet / NULL_RUNS}  # fmt: skip
 

@@ -98,7 +98,7 @@ _GROUP = pa.schema(
 def _side(side: str, ops: pa.Table, rule: Rule) -> Side:
     points = features(ops)
     wide = points.shape[1] > 0
-    found = _groups.groups(_groups.scaled(points), rule.seed) if wide else None
+    found = _groups.best(points, rule.seed) if wide else None
     far = _distance.mahalanobis(points, rule.seed, rule.alpha) if wide else None
     rows = [
         {

@@ -40,11 +40,21 @@ class Groups(NamedTuple):
 
 
 def scaled(points: Floats) -> Floats:
-    """Center each column at its median, and divide by its interquartile range where it has one."""
+    """Center each column at its median, and divide by its interquartile range, if it has one."""
     low, middle, high = np.quantile(points, [0.25, 0.5, 0.75], axis=0)
     spread = np.where(high > low, high - low, points.std(axis=0))
     scaled_points: Floats = (points - middle) / np.where(spread > 0, spread, 1.0)
     return scaled_points
+
+
+def best(points: Floats, seed: int) -> Groups | None:
+    """Give the better separated of the groups of points as they are, and of scaled ones.
+
+    Columns of one kind, such as logarithms, compare as they are; but one that splits in two halves
+    has no larger interquartile range than its own noise would be given.
+    """
+    found = [g for p in (points, scaled(points)) if (g := groups(p, seed)) is not None]
+    return max(found, key=lambda g: g.silhouette, default=None)
 
 
 def groups(points: Floats, seed: int) -> Groups | None:

@@ -45,8 +45,9 @@ class Operations:
 
     A point is one name on one side: kernels of the devices by length, host work by self time. Its
     features are logarithms of the median, of the ratio of the ninth to the first decile, of the
-    number of calls and, for kernels whose launches are recorded, of the threads launched; each is
-    divided by its interquartile range. k-means++ is run for every k up to ten; a k counts only if
+    number of calls and, for kernels whose launches are recorded, of the threads launched; they are
+    taken as they are and divided by their interquartile ranges, and the better separated groups are
+    kept. k-means++ is run for every k up to ten; a k counts only if
     points thin out between every two groups and bootstraps find the same groups (adjusted Rand
     index of 0.8), and the largest such k is taken. That there are no groups is an answer, and with
     fewer than `least` operations nothing is looked for.
