@@ -23,7 +23,7 @@ GENERATOR = ROOT / "synthetic" / "generate_kineto.py"
 
 
 def samples() -> list[Path]:
-    kinds = {".json", ".gz", ".sqlite", ".csv", ".db", ".rpd", ".atp", ".txt"}
+    kinds = {".json", ".gz", ".sqlite", ".csv", ".db", ".rpd", ".atp", ".txt", ".pftrace"}
     return sorted(
         p for p in ROOT.glob("**/*") if p.suffix in kinds and not p.name.endswith(".facts.json")
     )

@@ -1,0 +1,202 @@
+"""Read one file: its packets one by one, and what is left at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from traceql.errors import CorruptTrace
+from traceql.importers.perfetto.context import Context
+from traceql.importers.perfetto.described import Described
+from traceql.importers.perfetto.facts import Facts
+from traceql.importers.perfetto.messages import PACKET, PROCESS_DESCRIPTOR, THREAD_DESCRIPTOR
+from traceql.importers.perfetto.packets import Splitter, inflated, unzstd
+from traceql.importers.perfetto.samples import Samples
+from traceql.importers.perfetto.sequences import CLEARED, NEEDED, Sequence
+from traceql.importers.perfetto.track_events import TrackEvents
+from traceql.importers.perfetto.wire import UNKNOWN, Fields, WireError, decode
+
+if TYPE_CHECKING:
+    from traceql.model.protocols import Chunk, Source
+
+READ_BYTES = 1 << 20
+_ROUND = 4096
+"""Packets after which full batches are given."""
+_DEEPEST = 2
+"""Compressed packets may hold compressed packets, but not for ever."""
+_HELD_BYTES = 16 << 20
+"""Packets that wait for the first clock snapshot."""
+
+Timed = Callable[[Fields, Sequence, int], None]
+
+
+class Reading:
+    """The reading of one source, from its first byte to the last chunk."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._context = context = Context()
+        self._sequences: dict[int, Sequence] = {}
+        self._described = Described(context)
+        self._samples = Samples(context)
+        self._events = TrackEvents(context, self._described, self._samples)
+        self._facts = Facts(context)
+        self._timed: dict[str, Timed] = {
+            "perf_sample": self._samples.perf,
+            "streaming_profile_packet": self._samples.streaming,
+        }
+        self._held: list[tuple[int, Fields]] | None = []
+        self._held_bytes = 0
+        self._packets = self._good = 0
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Give all chunks.
+
+        Raises:
+            CorruptTrace: the file is empty, or holds no packet.
+        """
+        count = self._context.diagnostics.count
+        splitter = Splitter(iter(self._source.blocks(READ_BYTES)), count)
+        for offset, raw in splitter:
+            self._packet(raw, offset, 0)
+            if not self._packets % _ROUND:
+                yield from self._context.rows.full()
+        self._release()
+        if not self._good:
+            cause = "no Perfetto packet can be read" if self._packets else "there are no packets"
+            raise CorruptTrace(self._source.path, 0, cause)
+        yield from self._finish()
+
+    def _finish(self) -> Iterator[Chunk]:
+        context = self._context
+        self._described.finish()
+        try:
+            self._facts.finish()
+        except WireError:
+            context.diagnostics.count("message_damaged")
+        for name, value in context.clocks.first.items():
+            context.say(f"clock.{name}", value)
+        for name, n in sorted(context.unread.items()):
+            context.say(name, n)
+        yield from context.rows.rest()
+        yield from self._events.flows.chunks()
+        yield from context.actors.chunks()
+        yield from context.tracks.chunks()
+        yield from self._samples.chunks()
+        yield from context.diagnostics.chunk(self._source.damage)
+
+    def _packet(self, raw: bytes, offset: int, depth: int) -> None:
+        """Read one packet, and those packed in it; damage is counted."""
+        self._packets += 1
+        self._context.diagnostics.offset = offset
+        try:
+            packet = decode(PACKET, raw)
+            if "compressed_packets" in packet or "zstd_compressed_packets" in packet:
+                self._packed(packet, offset, depth)
+                return
+            self._wait(packet, offset, len(raw))
+        except (WireError, UnicodeError):
+            self._context.diagnostics.count("message_damaged", offset)
+
+    def _packed(self, packet: Fields, offset: int, depth: int) -> None:
+        if depth >= _DEEPEST:
+            raise WireError("compressed packets within compressed packets")
+        unpack, name = inflated, "compressed_packets"
+        if name not in packet:
+            unpack, name = unzstd, "zstd_compressed_packets"
+        count = self._context.diagnostics.count
+        # Places within are told by the packet that holds them.
+        for _, raw in Splitter(unpack(packet[name]), lambda code, _: count(code, offset)):
+            self._packet(raw, offset, depth + 1)
+
+    def _wait(self, packet: Fields, offset: int, size: int) -> None:
+        """Hold packets until the first clock snapshot, which then comes before them."""
+        if self._held is None:
+            self._read(packet)
+            return
+        if "clock_snapshot" in packet:
+            self._snapshot(packet)
+            self._release()
+            self._read(packet)
+            return
+        self._held.append((offset, packet))
+        self._held_bytes += size
+        if self._held_bytes > _HELD_BYTES:
+            self._release()
+
+    def _snapshot(self, packet: Fields) -> None:
+        number = packet.get("trusted_packet_sequence_id", 0)
+        self._context.clocks.snapshot(packet["clock_snapshot"], number)
+
+    def _release(self) -> None:
+        held, self._held = self._held or [], None
+        diagnostics = self._context.diagnostics
+        for offset, packet in held:
+            diagnostics.offset = offset
+            try:
+                self._read(packet)
+            except WireError:
+                diagnostics.count("message_damaged", offset)
+
+    def _read(self, packet: Fields) -> None:
+        """Read a packet: first what it says of its sequence, then its content."""
+        number = packet.get("trusted_packet_sequence_id", 0)
+        sequence = self._sequences.get(number)
+        if sequence is None:
+            sequence = self._sequences[number] = Sequence(number)
+        flags = packet.get("sequence_flags", 0)
+        if flags & CLEARED or packet.get("incremental_state_cleared"):
+            sequence.clear()
+        elif packet.get("previous_packet_dropped"):
+            sequence.valid = False
+            if not packet.get("first_packet_on_sequence"):
+                self._context.diagnostics.count("previous_packet_dropped")
+        self._good += 1
+        if "clock_snapshot" in packet:
+            self._snapshot(packet)
+        if "trace_packet_defaults" in packet:
+            sequence.learn_defaults(packet["trace_packet_defaults"])
+        if "interned_data" in packet:
+            sequence.learn(packet["interned_data"])
+        if "process_descriptor" in packet or "thread_descriptor" in packet:
+            self._old_descriptors(packet, sequence)
+        if flags & NEEDED and not sequence.valid:
+            self._context.diagnostics.count("tokenizer_skipped_packets")
+            return
+        self._content(packet, sequence)
+
+    def _content(self, packet: Fields, sequence: Sequence) -> None:
+        if "track_event" in packet:
+            self._events.event(packet, sequence)
+            return
+        if "track_descriptor" in packet:
+            self._described.descriptor(packet["track_descriptor"])
+        for name, read in self._timed.items():
+            if name in packet:
+                ts = self._context.ts(
+                    packet.get("timestamp"), packet.get("timestamp_clock_id"), sequence
+                )
+                if ts is not None:
+                    read(packet, sequence, ts)
+        for name, take in self._facts.readers.items():
+            if name in packet:
+                take(packet[name])
+        if UNKNOWN in packet:
+            self._unread(packet)
+
+    def _old_descriptors(self, packet: Fields, sequence: Sequence) -> None:
+        """Read the descriptors of a sequence itself, from before there were tracks."""
+        if "process_descriptor" in packet:
+            fields = decode(PROCESS_DESCRIPTOR, packet["process_descriptor"])
+            sequence.pid = self._described.process(fields).pid
+        if "thread_descriptor" in packet:
+            fields = decode(THREAD_DESCRIPTOR, packet["thread_descriptor"])
+            thread = self._described.thread(fields)
+            sequence.pid, sequence.tid = fields.get("pid", 0), thread.tid
+            sequence.clock_times["ts"] = fields.get("reference_timestamp_us", 0) * 1000
+            sequence.clock_times["thread"] = fields.get("reference_thread_time_us", 0) * 1000
+
+    def _unread(self, packet: Fields) -> None:
+        for number, _ in packet[UNKNOWN]:
+            self._context.unread[f"packet.unread.{number}"] += 1
+        self._context.diagnostics.count("packet_unread")

@@ -1,0 +1,121 @@
+"""Work of AMD devices as rocprofv3 and rocprofiler-systems write it: categories and args.
+
+Sources: rocprofiler-sdk source/lib/output/generatePerfetto.cpp; rocprofiler-systems' categories.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from traceql.importers.perfetto.tracks import int32
+
+if TYPE_CHECKING:
+    from traceql.importers.perfetto.context import Context
+    from traceql.importers.perfetto.tracks import Track
+
+_HOST = frozenset({
+    "hip_api", "hsa_api", "marker_api", "rccl_api", "rocm_hip_api", "rocm_hsa_api",
+    "rocm_marker_api", "rocm_rccl_api", "hip_runtime_api", "hip_compiler_api",
+})  # fmt: skip
+_KERNELS = frozenset({"kernel_dispatch", "rocm_kernel_dispatch"})
+_COPIES = frozenset({"memory_copy", "rocm_memory_copy"})
+_LAUNCHES = frozenset({"hip_api", "hsa_api", "rocm_hip_api", "rocm_hsa_api", "hip_runtime_api"})
+_COPY_KINDS = {
+    "HOST_TO_DEVICE": "htod", "DEVICE_TO_HOST": "dtoh", "DEVICE_TO_DEVICE": "dtod",
+    "HOST_TO_HOST": "htoh",
+}  # fmt: skip
+_LAST_NUMBER = re.compile(r"(\d+)\D*$")
+
+
+class Rocm:
+    """Writes `gpu_span` and `link` rows beside the slices.
+
+    A launch and its work share `corr_id` within the process that wrote the trace. Grids are there
+    as products only: `grid_x` is the number of blocks in all, `block_x` of work-items in a block,
+    the other dimensions are null.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known = _HOST | _KERNELS | _COPIES
+
+    def knows(self, category: str | None) -> bool:
+        """Tell whether a category is one of AMD's tools."""
+        return category in self._known
+
+    def work(
+        self, ordinal: int, category: str | None, name: str | None, args: str, track: Track
+    ) -> int | None:
+        """Read the args of a slice; gives its correlation."""
+        values: Any = json.loads(args)
+        if not isinstance(values, dict):
+            return None
+        correlation = _integer(values, "corr_id", "correlation_id", "stack_id")
+        kernel = category in _KERNELS
+        if correlation is not None and (kernel or category in _COPIES or category in _LAUNCHES):
+            role = "device" if kernel or category in _COPIES else "host"
+            self._context.rows["link"].append((ordinal, "rocm", correlation, role))
+        if kernel:
+            self._kernel(ordinal, values, correlation, track)
+        elif category in _COPIES:
+            self._copy(ordinal, name or "", values, correlation, track)
+        return correlation
+
+    def _kernel(
+        self, ordinal: int, values: dict[str, Any], correlation: int | None, track: Track
+    ) -> None:
+        device = _number_of(values.get("agent", values.get("device")))
+        stream = _integer(values, "stream_ID", "stream_id", "stream", "queue")
+        block = int32(_integer(values, "workgroup_size"))
+        items = _integer(values, "grid_size")
+        blocks = int32(items // block) if block and items is not None else None
+        _mark(track, device, stream)
+        self._context.rows["gpu_span"].append((
+            ordinal, "kernel", device, stream, correlation, None, None,
+            blocks, None, None, block, None, None,
+            int32(_integer(values, "VGPR_Count")),
+            _integer(values, "LDS_Block_Size", "group_segment_size"),
+        ))  # fmt: skip
+
+    def _copy(
+        self, ordinal: int, name: str, values: dict[str, Any], correlation: int | None,
+        track: Track,
+    ) -> None:  # fmt: skip
+        kind = next((short for long, short in _COPY_KINDS.items() if long in name.upper()), None)
+        # The device is the one that is not the host.
+        end = "src_agent" if kind == "dtoh" else "dst_agent"
+        device = None if kind == "htoh" else _number_of(values.get(end))
+        stream = _integer(values, "stream_ID", "stream_id", "stream")
+        _mark(track, device, stream)
+        size = _integer(values, "copy_bytes", "bytes", "size")
+        self._context.rows["gpu_span"].append((
+            ordinal, "memcpy", device, stream, correlation,
+            size if size is not None and size >= 0 else None, kind, *(None,) * 8,
+        ))  # fmt: skip
+
+
+def _mark(track: Track, device: int | None, stream: int | None) -> None:
+    """A track that device work lies on is one of a stream."""
+    if track.type == "async":
+        track.type = "gpu_stream"
+        track.device_id, track.stream_id = device, stream
+
+
+def _integer(values: dict[str, Any], *names: str) -> int | None:
+    for name in names:
+        value = values.get(name)
+        if isinstance(value, str) and value.lstrip("-").isdigit():
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63:
+            return value
+    return None
+
+
+def _number_of(value: object) -> int | None:
+    """Give the number in the label of an agent, such as `GPU-1`."""
+    if isinstance(value, int):
+        return int32(value)
+    found = _LAST_NUMBER.search(value) if isinstance(value, str) else None
+    return int32(int(found[1])) if found else None
