@@ -62,6 +62,8 @@ class Column:
             return pa.nulls(len(texts), pa.int32())
         if not isinstance(texts, pa.DictionaryArray) or texts.dictionary.null_count:
             texts = texts.cast(pa.string()).dictionary_encode()
+            if texts.null_count == len(texts):
+                return pa.nulls(len(texts), pa.int32())
         ids = self._ids_of(texts.dictionary)
         indices, mask = texts.indices, None
         if indices.null_count:

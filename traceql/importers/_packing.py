@@ -38,13 +38,16 @@ class Args:
         self._holes: dict[str, int] = {}
         """Columns that are lifted, from the first batch on in which they had many values."""
 
-    def pack(self, columns: Mapping[str, pa.Array], rows: int) -> Packed:
+    def pack(
+        self, columns: Mapping[str, pa.Array], rows: int, raw: frozenset[str] = frozenset()
+    ) -> Packed:
         """Write the args of a batch.
 
         Args:
             columns: key to values: integers, floats, texts (also dictionary-encoded), in the
                 order in which they stand in the object.
             rows: how many.
+            raw: keys whose texts are JSON and stand as they are.
         """
         there = {key: c for key, c in columns.items() if c.null_count < len(c)}
         if not there or not rows:
@@ -53,13 +56,15 @@ class Args:
         flags = [pc.is_valid(column) for column in lifted.values()]
         found = distinct([*short.values(), *flags], rows)
         keys = [*short, *lifted]
-        texts = [self._text(keys, len(short), key, is_open=bool(long)) for key in found.keys]
+        texts = [
+            self._text(keys, len(short), key, is_open=bool(long), raw=raw) for key in found.keys
+        ]
         numbers = np.array(
             [-1 if text == "{}" else self._texts.number(text) for text in texts], np.int64
         )
         args = picked(self._texts.array, numbers[found.codes])
         if long:
-            args = _joined(args, long)
+            args = _joined(args, long, raw)
         return Packed(args, {self._holes[key]: column for key, column in lifted.items()})
 
     def _sorted_out(self, columns: Mapping[str, pa.Array]) -> tuple[dict[str, pa.Array], ...]:
@@ -86,10 +91,13 @@ class Args:
                 short[key] = pa.DictionaryArray.from_arrays(indices, values)
         return lifted, long, short
 
-    def _text(self, keys: Sequence[str], short: int, key: Sequence[Any], *, is_open: bool) -> str:
+    def _text(
+        self, keys: Sequence[str], short: int, key: Sequence[Any], *, is_open: bool,
+        raw: frozenset[str],
+    ) -> str:  # fmt: skip
         """Write the text of one combination; an open one lacks its closing bracket."""
         parts = [
-            f"{json.dumps(name)}:{literal(value)}"
+            f"{json.dumps(name)}:{value if name in raw else literal(value)}"
             for name, value in zip(keys[:short], key, strict=False)
             if value is not None
         ]
@@ -110,11 +118,12 @@ def literal(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _joined(args: pa.Array, long: Mapping[str, pa.Array]) -> pa.Array:
+def _joined(args: pa.Array, long: Mapping[str, pa.Array], raw: frozenset[str]) -> pa.Array:
     """Append columns with many texts to open objects, and close them."""
     texts = args.cast(pa.string())
     for key, column in long.items():
-        value = pc.binary_join_element_wise(f"{json.dumps(key)}:", _quoted(column), "")
+        texts_of = column.cast(pa.string()) if key in raw else _quoted(column)
+        value = pc.binary_join_element_wise(f"{json.dumps(key)}:", texts_of, "")
         comma = pc.if_else(pc.equal(texts, "{"), "", ",")
         more = pc.binary_join_element_wise(texts, comma, value, "")
         texts = pc.if_else(column.is_valid(), more, texts)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from traceql.importers._columns import distinct
+from traceql.importers._columns import distinct, picked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from traceql.importers._columns import Int64
 
 _CATEGORIES = (
     ("HIP_RUNTIME_API", "hip_runtime"),
@@ -81,11 +80,11 @@ def without_suffix(kernel: str) -> str:
 def worded(column: pa.Array, word: Callable[[str | None], str | None]) -> pa.DictionaryArray:
     """Replace each text by another, called once for each different one."""
     found = distinct([column], len(column))
-    texts = [word(text) for (text,) in found.keys]
-    codes: Int64 = found.codes
-    return pa.DictionaryArray.from_arrays(
-        pa.array(codes.astype(np.int32)), pa.array(texts, pa.string())
-    )
+    words = [word(text) for (text,) in found.keys]
+    texts = list(dict.fromkeys(text for text in words if text is not None))
+    numbers = {text: number for number, text in enumerate(texts)}
+    places = np.array([-1 if text is None else numbers[text] for text in words], np.int64)
+    return picked(pa.array(texts, pa.string()), places[found.codes])
 
 
 def constant(text: str, rows: int) -> pa.DictionaryArray:

@@ -37,6 +37,7 @@ class Slices:
         upids: int64 [n], the scope of correlation ids.
         correlation: int64, null or 0 where there is none.
         said: what else the row says, for its args.
+        raw: keys of `said` whose texts are JSON and stand as they are.
         role: host for calls, device for what they launch, empty for what takes no part in that.
     """
 
@@ -49,6 +50,7 @@ class Slices:
     correlation: pa.Array | None = None
     said: Mapping[str, pa.Array] = field(default_factory=dict)
     role: str = "host"
+    raw: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -115,7 +117,7 @@ class Writer:
         }
         if correlation is not None:
             columns["correlation_id"] = correlation
-        yield Chunk("span", span_rows(columns, self._args.pack(said, rows)))
+        yield Chunk("span", span_rows(columns, self._args.pack(said, rows, batch.raw)))
         if work is not None:
             yield self._gpu_rows(ordinals, correlation, work)
         if correlation is not None and batch.role:
@@ -194,7 +196,7 @@ def counters(
         "ts": ts.filter(mask),
         "track_id": tracks[has],
         "value": values.filter(mask),
-        "args": None if args is None else args.filter(mask),
+        **({} if args is None else {"args": args.filter(mask)}),
     }))  # fmt: skip
 
 

@@ -34,8 +34,10 @@ CODES = {
         "info",
         "Counter values of dispatches without times; they are in profile.",
     ),
+    "counter_without_event": ("data_loss", "Counter values of no event that has a time; left out."),
     "counter_without_value": ("data_loss", "Counter values that are no number; left out."),
     "file_not_known": ("info", "Files whose header is of no table that is known; not read."),
+    "table_not_known": ("info", "Tables that no reader knows; not read."),
     "name_unknown": ("data_loss", "Rows whose name is not in the file; null."),
     "record_unread": ("data_loss", "Records that are not of the form that is known; left out."),
     "time_precision_lost": (
@@ -92,6 +94,7 @@ class Trace:
         """Described devices: columns of `device` by number."""
         self.metadata: dict[str, str | int] = {}
         self._next = 0
+        self._numbers: dict[Any, int] = {}
 
     @property
     def next_ordinal(self) -> int:
@@ -103,6 +106,16 @@ class Trace:
         start = self._next
         self._next += rows
         return np.arange(start, self._next, dtype=np.int64)
+
+    def number_device(self, key: Any, wanted: int) -> int:
+        """Number a device that is known by a key: as wanted, unless another one is so called."""
+        if key not in self._numbers:
+            taken = set(self._numbers.values())
+            number = wanted if 0 <= wanted < 1 << 31 else 0
+            while number in taken:
+                number += 1
+            self._numbers[key] = number
+        return self._numbers[key]
 
     def describe(self, number: int, facts: Mapping[str, Any]) -> None:
         """Describe a device; the first record of a number counts."""

@@ -106,7 +106,7 @@ class Device:
         if not rows:
             return
         blit = worded(names, blit_of)
-        more = {"blit": blit} if blit.dictionary.null_count < len(blit.dictionary) else {}
+        more = {"blit": blit} if blit.null_count < rows else {}
         work = Work(constant("kernel", rows), place.devices, _stream(place), launch.columns())
         yield from self._kernels.slices(
             self._slices(place, names, "kernel", {**said, **more}), work

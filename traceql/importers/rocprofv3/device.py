@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from traceql.importers._columns import filled, valid, where
 from traceql.importers._csv import hexadecimal
-from traceql.importers._rocm.names import constant, copy_kind_of, worded
-from traceql.importers._rocm.rows import Slices, Writer, allocations, timed
+from traceql.importers._rocm.memory import Memory, Operations
+from traceql.importers._rocm.names import copy_kind_of, worded
+from traceql.importers._rocm.rows import timed
 from traceql.importers._rocm.work import Device, Launch, Place, copying_devices
 
 if TYPE_CHECKING:
-    from traceql.importers._columns import Int64
     from traceql.importers.rocprofv3.runs import Run, Table
     from traceql.model.protocols import Chunk
 
@@ -104,81 +102,21 @@ def copies(run: Run, table: Table) -> Iterator[Chunk]:
         yield from device.copies(place, kinds, None, without_guid(table.rest(rows)))
 
 
-_OPERATIONS = {"ALLOC": "alloc", "ALLOCATE": "alloc", "FREE": "free", "RECLAIM": "free"}
-
-
-def operation_of(text: str | None) -> str | None:
-    """Give alloc or free from the tool's word: MEMORY_ALLOCATION_VMEM_FREE, ASYNC_RECLAIM."""
-    return _OPERATIONS.get((text or "").upper().rpartition("_")[2])
-
-
-def pool_of(text: str | None) -> str | None:
-    """Give the pool that an operation speaks of: vmem or scratch; None is memory as usual."""
-    upper = (text or "").upper()
-    if "SCRATCH" in upper:
-        return "scratch"
-    return "vmem" if "VMEM" in upper else None
-
-
-def allocated(run: Run, table: Table) -> Iterator[Chunk]:
-    """Give allocations and frees, and the calls that made them as slices of their process."""
-    yield from _memory(run, table, "memory_allocation", "Memory allocation")
-
-
-def scratch(run: Run, table: Table) -> Iterator[Chunk]:
-    """Give allocations of scratch memory on the track of their queue."""
-    yield from _memory(run, table, "scratch_memory", "Scratch memory")
-
-
-def _memory(run: Run, table: Table, category: str, title: str) -> Iterator[Chunk]:
-    writer = Writer(run.trace)
+def memory(run: Run, table: Table) -> Iterator[Chunk]:
+    """Give allocations and frees, of device memory or of scratch memory."""
+    writer = Memory(run.trace, run.is_cpu)
     for columns in table.batches():
         numbered(table, columns, (*TIMES, "correlation_id", "allocation_size", "thread_id",
                                   "queue_id"))  # fmt: skip
         rows = timed(run.trace, columns, "=start_timestamp", "=end_timestamp")
-        count = len(rows["=start_timestamp"])
-        if not count:
-            continue
         upids = run.owners(rows["=thread_id"], table.take(dict(rows), "guid"))
         operations = table.take(rows, "operation")
-        kinds = worded(operations, operation_of).dictionary_decode()
-        run.trace.diagnostics.count("allocation_without_kind", kinds.null_count)
         devices = run.devices(table.take(rows, "agent_id"))
-        sizes, said = rows["=allocation_size"], without_guid(table.rest(
-            {name: column for name, column in rows.items() if not name.startswith("=")}
+        plain = {name: column for name, column in rows.items() if not name.startswith("=")}
+        sizes, tids = rows["=allocation_size"], rows["=thread_id"]
+        more = {"Allocation_Size": sizes, "Thread_Id": tids, "Queue_Id": rows["=queue_id"]}
+        yield from writer.chunks(Operations(
+            rows["=start_timestamp"], rows["=end_timestamp"], upids, tids, devices, operations,
+            sizes, hexadecimal(table.take(dict(rows), "address")), rows["=correlation_id"],
+            without_guid(table.rest(plain)) | more,
         ))  # fmt: skip
-        address = hexadecimal(table.take(dict(rows), "address"))
-        ordinals = run.trace.next_ordinal
-        yield from writer.slices(Slices(
-            rows["=start_timestamp"], rows["=end_timestamp"],
-            _tracks(run, upids, devices, category, title), operations,
-            constant(category, count), upids, rows["=correlation_id"],
-            said | {"Allocation_Size": sizes, "Thread_Id": rows["=thread_id"],
-                    "Queue_Id": rows["=queue_id"]}, role="",
-        ))  # fmt: skip
-        utids = run.trace.actors.utids(upids, rows["=thread_id"])
-        yield from allocations(
-            np.arange(ordinals, ordinals + count, dtype=np.int64), rows["=start_timestamp"], kinds,
-            {"upid": pa.array(upids), "utid": utids, "device_id": on_device(run, devices),
-             "address": address, "bytes": known_sizes(sizes, kinds),
-             "pool": worded(operations, pool_of).dictionary_decode()},
-        )  # fmt: skip
-
-
-def known_sizes(sizes: pa.Array, kinds: pa.Array) -> pa.Array:
-    """Give sizes; a free of 0 bytes is one whose size the tool does not know."""
-    is_free = pc.fill_null(pc.equal(kinds, "free"), fill_value=False).to_numpy(zero_copy_only=False)
-    number = filled(sizes)
-    return where(number, valid(sizes) & ~(is_free & (number == 0)))
-
-
-def on_device(run: Run, devices: Int64) -> pa.Array:
-    """Give the device of memory, null for that of a host."""
-    of_host = [number for number in np.unique(devices).tolist() if run.is_cpu(number)]
-    return where(devices, (devices >= 0) & ~np.isin(devices, of_host), pa.int32())
-
-
-def _tracks(run: Run, upids: Int64, devices: Int64, kind: str, title: str) -> Int64:
-    rows = len(upids)
-    nothing = pa.nulls(rows, pa.int64())
-    return run.trace.actors.device_tracks(upids, devices, nothing, nothing, kind, lambda *_: title)

@@ -21,8 +21,8 @@ READERS: dict[str, Callable[[Run, Table], Iterator[Chunk]]] = {
     kinds.CALLS: calls.calls,
     kinds.KERNELS: device.kernels,
     kinds.COPIES: device.copies,
-    kinds.ALLOCATIONS: device.allocated,
-    kinds.SCRATCH: device.scratch,
+    kinds.ALLOCATIONS: device.memory,
+    kinds.SCRATCH: device.memory,
     kinds.COUNTERS: counting.counter_values,
     kinds.PC_SAMPLES: counting.pc_samples,
 }
