@@ -230,7 +230,7 @@ def fragmentation(rng: np.random.Generator) -> dict[str, float]:
         runs = edges[1::2] - edges[::2]
         truth = 1 - runs.max() / runs.sum() if len(runs) else 0.0
         given = _replay.events(rows(script))
-        got = _holes.holes(given, _replay.replay(given), at)
+        got = _holes.holes(given, _replay.replay(given), at, _holes.by_address(given))
         wrong += abs(got.external_ratio - truth) > 1e-12 or got.free != runs.sum()
         worst = max(worst, truth)
     return {"wrong": float(wrong), "most_fragmented": worst}

@@ -49,7 +49,7 @@ def test_holes_are_those_of_painted_bytes(script, at):
         if place + 1 == len(free) or free[place + 1] != byte + 1:
             runs.append(length)
     events = _replay.events(rows(script))
-    found = _holes.holes(events, _replay.replay(events), at)
+    found = _holes.holes(events, _replay.replay(events), at, _holes.by_address(events))
 
     assert found == (len(touched), len(live), len(free), max(runs, default=0), len(runs))
     assert found.external_ratio == pytest.approx(1 - max(runs) / sum(runs) if runs else 0)

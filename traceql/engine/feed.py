@@ -85,7 +85,11 @@ def partitions(
     for batch in batches:
         runs = pc.run_end_encode(batch.column(column))
         start = 0
-        for end, key in zip(runs.run_ends.to_pylist(), runs.values.to_pylist(), strict=True):
+        # Nulls in a row may come as several runs.
+        ends, keys = runs.run_ends.to_pylist(), runs.values.to_pylist()
+        for i, (end, key) in enumerate(zip(ends, keys, strict=True)):
+            if i + 1 < len(keys) and keys[i + 1] == key:
+                continue
             if held and key != value:
                 yield pa.Table.from_batches(held, schema)
                 held = []

@@ -57,11 +57,26 @@ class Holes(NamedTuple):
         return 1 - self.largest / self.free if self.free else 0.0
 
 
-def holes(given: _replay.Events, found: _replay.Replay, at: int) -> Holes:
-    """Measure the holes after event `at`; blocks without address are not laid out."""
-    seen = np.flatnonzero(given.address[: at + 1] != _replay.NEVER)
+def by_address(given: _replay.Events) -> Int64:
+    """Give the events with an address, by address."""
+    known = np.flatnonzero(given.address != _replay.NEVER)
+    ordered: Int64 = known[np.argsort(given.address[known], kind="stable")]
+    return ordered
+
+
+def holes(given: _replay.Events, found: _replay.Replay, at: int, order: Int64) -> Holes:
+    """Measure the holes after event `at`; blocks without address are not laid out.
+
+    Args:
+        given: events of a device.
+        found: their replay.
+        at: place of an event.
+        order: of `by_address`.
+    """
+    seen = order[order <= at]
     touched = _laid(given, seen)
-    covered = _laid(given, _replay.live(found, at))
+    dies = found.dies[seen]
+    covered = _laid(given, seen[(dies == _replay.NEVER) | (dies > at)])
     left = span_join.uncovered(
         np.array([0, len(touched.ts)]), touched.ts, touched.end,
         np.array([0, len(covered.ts)]), covered.ts, covered.end,
@@ -78,9 +93,7 @@ def holes(given: _replay.Events, found: _replay.Replay, at: int) -> Holes:
 
 def _laid(given: _replay.Events, rows: Int64) -> intervals.Intervals:
     start = given.address[rows]
-    order = np.argsort(start, kind="stable")
-    start, size = start[order], given.bytes[rows][order]
-    return intervals.union(start, start + size)
+    return intervals.union(start, start + given.bytes[rows])
 
 
 def measure(table: pa.Table, samples: int) -> pa.Table:
@@ -111,7 +124,8 @@ def measure(table: pa.Table, samples: int) -> pa.Table:
     else:
         places = np.linspace(0, n - 1, samples).astype(np.int64).tolist()
         wanted = sorted({*places, int(found.level.argmax()), n - 1})
-        rows += [_sample(given, found, at) for at in wanted]
+        order = by_address(given)
+        rows += [_sample(given, found, at, order) for at in wanted]
         last = rows[-1]
         asked = given.bytes[given.is_alloc]
         blocked = (asked > last["largest_bytes"]) & (asked <= last["free_bytes"])
@@ -120,8 +134,8 @@ def measure(table: pa.Table, samples: int) -> pa.Table:
     return pa.Table.from_pylist([{**row, "device_id": number} for row in rows], SCHEMA)
 
 
-def _sample(given: _replay.Events, found: _replay.Replay, at: int) -> dict[str, Any]:
-    measured = holes(given, found, at)
+def _sample(given: _replay.Events, found: _replay.Replay, at: int, order: Int64) -> dict[str, Any]:
+    measured = holes(given, found, at, order)
     reserved = None if given.reserved is None or given.total is None else int(given.reserved[at])
     return {
         "row": "sample",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -126,7 +127,6 @@ def _sites(
 ) -> list[dict[str, Any]]:
     """Sum the blocks that were left for `age` steps, of sites that leave some all the time."""
     steps = len(bounds) - 1 - age
-    regular: list[int | None]
     if steps < _LEAST_HIT:
         return []
     low, high = int(bounds[0]), int(bounds[steps])
@@ -134,35 +134,45 @@ def _sites(
     left = left[given.bytes[left] > 0]
     step = np.searchsorted(bounds, left, side="right") - 1
     rows = []
-    for site in np.unique(given.site[left]).tolist():  # sites: some hundreds
-        mine = given.site[left] == site
-        sizes = given.bytes[left]
-        regular = [
-            size
-            for size in np.unique(sizes[mine]).tolist()
-            if _is_regular(step[mine & (sizes == size)], steps)
+    order = np.lexsort((left, given.bytes[left], given.site[left]))
+    left, step = left[order], step[order]
+    site, size = given.site[left], given.bytes[left]
+    for first, end in _runs(site):  # sites: some hundreds
+        kept = [
+            (int(size[first + a]), slice(first + a, first + b))
+            for a, b in _runs(size[first:end])
+            if b - a >= _LEAST_HIT and _is_regular(step[first + a : first + b], steps)
         ]
         # Of one size, what leaks is told from what the same site caches.
-        kept = [mine & (sizes == size) for size in regular]
-        if not regular and _is_regular(step[mine], steps):
-            kept, regular = [mine], [None]
-        for chosen, size in zip(kept, regular, strict=True):
-            blocks = left[chosen]
+        chosen: list[tuple[int | None, slice]] = [*kept]
+        if not kept and _is_regular(step[first:end], steps):
+            chosen = [(None, slice(first, end))]
+        for block_bytes, place in chosen:
+            blocks = left[place]
             rows.append(
                 {
                     "row": "site",
-                    "site": given.sites[site],
-                    "size_bytes": size,
+                    "site": given.sites[int(site[first])],
+                    "size_bytes": block_bytes,
                     "ts": int(given.ts[low]),
                     "end_ts": int(given.ts[high - 1]),
                     "bytes": int(given.bytes[blocks].sum()),
                     "count": len(blocks),
                     "step_count": steps,
-                    "hit_count": len(np.unique(step[chosen])),
+                    "hit_count": len(np.unique(step[place])),
                     "age_p50_dur": int(np.median(given.ts[-1] - given.ts[blocks])),
                 }
             )
     return rows
+
+
+def _runs(values: Int64) -> list[tuple[int, int]]:
+    """Give where equal values begin and end."""
+    if not len(values):
+        return []
+    edges = np.flatnonzero(np.diff(values)) + 1
+    bounds = [0, *edges.tolist(), len(values)]
+    return list(itertools.pairwise(bounds))
 
 
 def _is_regular(step: Int64, steps: int) -> bool:
