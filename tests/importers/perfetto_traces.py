@@ -145,9 +145,68 @@ def rocprofv3(seed: int = 2) -> bytes:
     return trace(*packets[:40], message((50, zlib.compress(trace(*packets[40:]), 9))))
 
 
+def kernel(seed: int = 3) -> bytes:
+    """Scheduling of two CPUs in both forms, marks of programs, counters of processes and system."""
+    chance = random.Random(seed)
+    packets = system()
+    tree = [(1, message((1, 1), (3, "/sbin/init"))), (1, message((1, 300), (2, 1), (3, "server")))]
+    tree += [(2, message((1, 300 + i), (2, f"pool-{i}"), (3, 300))) for i in range(1, 4)]
+    packets.append(packet(5_000_000_000, (2, message(*tree))))
+    names = ["swapper", "server", "pool-1", "pool-2", "pool-3"]
+    start = 5_000_000_000
+    for round_ in range(20):
+        for cpu in (0, 1):
+            ts, current, events = start + round_ * 1_000_000, 0, []
+            switches: list[tuple[int, int, int]] = []
+            for _ in range(12):
+                ts += 20_000 + chance.randrange(60_000)
+                # Threads of one CPU never run on the other.
+                after = 0 if current else 300 + cpu * 2 + chance.randrange(2)
+                state = chance.choice([1, 1, 2, 0]) if current else 0
+                switches.append((ts, state, after))
+                wake = message((1, names[after - 299 if after else 0]), (2, after or current))
+                if cpu == 0 and after:
+                    woken = ts - 5_000
+                    events.append(message((1, woken), (2, 0), (20, wake)))
+                    mark = message((2, f"B|300|request {round_}\n"))
+                    events.append(message((1, ts + 100), (2, after), (3, mark)))
+                    mark = message((2, "B|300|parse\n"))
+                    events.append(message((1, ts + 300), (2, after), (3, mark)))
+                elif cpu == 0:
+                    events.append(
+                        message((1, ts - 100), (2, current), (3, message((2, "E|300\n"))))
+                    )
+                if cpu == 0:
+                    comm = names[after - 299 if after else 0]
+                    switch = message((2, current), (4, state), (5, comm), (6, after))
+                    events.append(message((1, ts), (2, current), (4, switch)))
+                current = after
+            parts: list[tuple[int, Value]] = [(1, cpu), *((2, e) for e in events)]
+            if cpu == 1:
+                times = [s[0] for s in switches]
+                compact = message(
+                    (1, [b - a for a, b in zip([0, *times], times, strict=False)]),
+                    (2, [s[1] for s in switches]), (3, [s[2] for s in switches]),
+                    *((5, name) for name in names),
+                    (6, [s[2] - 299 if s[2] else 0 for s in switches]),
+                )  # fmt: skip
+                parts.append((4, compact))
+            packets.append(packet(None, (1, message(*parts)), sequence=3))
+        at = start + round_ * 1_000_000
+        frequency = message((1, at), (2, 0), (11, message((1, 1_200_000 + 100_000 * (round_ % 4)),
+                                                          (2, 0))))  # fmt: skip
+        packets.append(packet(None, (1, message((1, 0), (2, frequency))), sequence=3))
+        rss = message((1, 300), (3, 5_000 + 16 * round_), (10, 0))
+        packets.append(packet(at, (9, message((1, rss)))))
+        free = message((1, message((1, 2), (2, 1_000_000 - 64 * round_))))
+        packets.append(packet(at, (7, free)))
+    return trace(*packets)
+
+
 SAMPLES: dict[str, Callable[[], bytes]] = {
     "track_events.pftrace": track_events,
     "rocprofv3.pftrace": rocprofv3,
+    "kernel.pftrace": kernel,
 }
 
 

@@ -59,13 +59,33 @@ def test_kernels_and_copies_are_work_of_the_device(taken: Any) -> None:
         pytest.skip("another sample")
     assert session.sql(
         "SELECT g.kind, g.device_id, g.stream_id, count(*), sum(s.dur)::BIGINT, "
-        "sum(g.bytes)::BIGINT, min(g.grid_x), min(g.block_x), min(l.name), min(g.copy_kind) "
+        "sum(g.bytes)::BIGINT, min(g.registers_per_thread), min(g.shared_bytes), min(l.name), "
+        "min(g.copy_kind) "
         "FROM gpu_op g JOIN slice s ON s.id = g.slice_id JOIN slice l ON l.id = g.launch_slice_id "
         "GROUP BY ALL ORDER BY g.kind"
     ).fetchall() == [
-        ("kernel", 1, 1, 40, 40 * 20_000 + 39 * 20, None, 4096, 256, "hipLaunchKernel", None),
+        ("kernel", 1, 1, 40, 40 * 20_000 + 39 * 20, None, 24, 1024, "hipLaunchKernel", None),
         ("memcpy", 1, 1, 40, 8 * 256 * 31, 8 * 4096 * 31, None, None, "hipMemcpyAsync", "htod"),
     ]
     assert session.sql("SELECT count(*) FROM flow").fetchall() == [(80,)]
     assert session.sql("SELECT unit, max(value) FROM counter JOIN track t ON t.id = track_id "
                        "GROUP BY 1").fetchall() == [("bytes", 65536)]  # fmt: skip
+
+
+def test_scheduling_of_both_forms_is_there(taken: Any) -> None:
+    name, session = taken
+    if name != "kernel.pftrace":
+        pytest.skip("another sample")
+    assert session.sql("SELECT cpu, count(*) FROM sched GROUP BY 1 ORDER BY 1").fetchall() == [
+        (0, 240), (1, 240),
+    ]  # fmt: skip
+    # Slices are open exactly while their threads run, less the moments to enter and to leave.
+    assert session.sql(
+        "SELECT count(*), count(*) FILTER (s.dur = r.dur - 200 AND s.ts = r.ts + 100) FROM slice s "
+        "JOIN thread_track k ON k.id = s.track_id JOIN thread_state r ON r.utid = k.utid "
+        "AND r.state = 'Running' AND s.ts >= r.ts AND s.ts < r.ts + r.dur"
+    ).fetchall() == [(240, 120)]
+    assert session.sql("SELECT name, count(*) FROM counter JOIN track t ON t.id = track_id "
+                       "GROUP BY 1 ORDER BY 1").fetchall() == [
+        ("MemFree", 20), ("cpufreq", 20), ("mem.rss", 20), ("oom_score_adj", 20),
+    ]  # fmt: skip

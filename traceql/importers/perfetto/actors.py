@@ -29,6 +29,8 @@ class Process:
     start_ts: int | None = None
     end_ts: int | None = None
     ended: bool = False
+    born: bool = False
+    """Whether its start was seen, not only told."""
     args: dict[str, Any] = field(default_factory=dict)
 
 
@@ -98,13 +100,13 @@ class Actors:
     def start_process(self, pid: int, ts: int, parent: Process | None) -> Process:
         """Start a process; one of the same pid that has ended makes room for it."""
         before = self._by_pid.get(pid)
-        if before is not None and (before.ended or before.start_ts is not None):
+        if before is not None and (before.ended or before.born):
             del self._by_pid[pid]
             for thread in self._by_tid.get(pid, ()):
                 if thread.end_ts is None:
                     thread.end_ts = before.end_ts
         process = self.process(pid)
-        process.start_ts = ts
+        process.start_ts, process.born = ts, True
         process.parent = parent if parent is not process else None
         self.thread(pid, pid).start_ts = ts
         return process

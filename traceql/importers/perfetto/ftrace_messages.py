@@ -19,7 +19,7 @@ EVENT = schema("""
     1:timestamp:u 2:pid:u 3:print:b 4:sched_switch:b 5:common_flags:u 11:cpu_frequency:b
     13:cpu_idle:b 17:sched_wakeup:b 18:sched_blocked_reason:b 20:sched_waking:b
     24:softirq_entry:b 25:softirq_exit:b 36:irq_handler_entry:b 37:irq_handler_exit:b
-    57:workqueue_execute_end:b 58:workqueue_execute_start:b 80:tracing_mark_write:b
+    80:tracing_mark_write:b
     113:suspend_resume:b 114:sched_wakeup_new:b 235:task_newtask:b 236:task_rename:b
     238:sched_process_exit:b 240:sched_process_free:b 332:gpu_frequency:b 340:gpu_mem_total:b""")
 
@@ -40,4 +40,3 @@ SOFTIRQ = schema("1:vec:u")
 NEWTASK = schema("1:pid:i 2:comm:s 3:clone_flags:u 4:oom_score_adj:i")
 RENAME = schema("1:pid:i 2:oldcomm:s 3:newcomm:s")
 SUSPEND = schema("1:action:s 2:val:i 3:start:u")
-WORK = schema("1:work:u 2:function:u")

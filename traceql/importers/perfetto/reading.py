@@ -9,10 +9,15 @@ from traceql.errors import CorruptTrace
 from traceql.importers.perfetto.context import Context
 from traceql.importers.perfetto.described import Described
 from traceql.importers.perfetto.facts import Facts
+from traceql.importers.perfetto.ftrace import Ftrace
+from traceql.importers.perfetto.ftrace_messages import GPU_MEMORY
+from traceql.importers.perfetto.gpu import Gpu
 from traceql.importers.perfetto.messages import PACKET, PROCESS_DESCRIPTOR, THREAD_DESCRIPTOR
 from traceql.importers.perfetto.packets import Splitter, inflated, unzstd
+from traceql.importers.perfetto.processes import Processes
 from traceql.importers.perfetto.samples import Samples
 from traceql.importers.perfetto.sequences import CLEARED, NEEDED, Sequence
+from traceql.importers.perfetto.system import System
 from traceql.importers.perfetto.track_events import TrackEvents
 from traceql.importers.perfetto.wire import UNKNOWN, Fields, WireError, decode
 
@@ -41,9 +46,21 @@ class Reading:
         self._samples = Samples(context)
         self._events = TrackEvents(context, self._described, self._samples)
         self._facts = Facts(context)
+        self._ftrace, processes = Ftrace(context), Processes(context)
+        system, gpu = System(context), Gpu(context)
+        self._told = {"process_tree": processes.tree, **self._facts.readers}
         self._timed: dict[str, Timed] = {
             "perf_sample": self._samples.perf,
             "streaming_profile_packet": self._samples.streaming,
+            "sys_stats": system.stats,
+            "battery": system.battery,
+            "power_rails": system.rails,
+            "gpu_counter_event": gpu.counters,
+            "gpu_render_stage_event": gpu.stage,
+            "process_stats": lambda packet, _, ts: processes.stats(packet["process_stats"], ts),
+            "gpu_mem_total_event": lambda packet, _, ts: self._ftrace.gpu_memory(
+                decode(GPU_MEMORY, packet["gpu_mem_total_event"]), ts
+            ),
         }
         self._held: list[tuple[int, Fields]] | None = []
         self._held_bytes = 0
@@ -80,6 +97,7 @@ class Reading:
             context.say(name, n)
         yield from context.rows.rest()
         yield from self._events.flows.chunks()
+        yield from self._ftrace.sched.chunks(self._ftrace.idle)
         yield from context.actors.chunks()
         yield from context.tracks.chunks()
         yield from self._samples.chunks()
@@ -178,7 +196,9 @@ class Reading:
                 )
                 if ts is not None:
                     read(packet, sequence, ts)
-        for name, take in self._facts.readers.items():
+        if "ftrace_events" in packet:
+            self._ftrace.bundle(packet["ftrace_events"], sequence)
+        for name, take in self._told.items():
             if name in packet:
                 take(packet[name])
         if UNKNOWN in packet:

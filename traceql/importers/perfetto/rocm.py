@@ -32,9 +32,8 @@ _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 class Rocm:
     """Writes `gpu_span` and `link` rows beside the slices.
 
-    A launch and its work share `corr_id` within the process that wrote the trace. Grids are there
-    as products only: `grid_x` is the number of blocks in all, `block_x` of work-items in a block,
-    the other dimensions are null.
+    A launch and its work share `corr_id` within the process that wrote the trace. Sizes of grid
+    and group are there as products of three, so they stay in the args.
     """
 
     def __init__(self, context: Context) -> None:
@@ -68,13 +67,9 @@ class Rocm:
     ) -> None:
         device = _number_of(values.get("agent", values.get("device")))
         stream = _integer(values, "stream_ID", "stream_id", "stream", "queue")
-        block = int32(_integer(values, "workgroup_size"))
-        items = _integer(values, "grid_size")
-        blocks = int32(items // block) if block and items is not None else None
         _mark(track, device, stream)
         self._context.rows["gpu_span"].append((
-            ordinal, "kernel", device, stream, correlation, None, None,
-            blocks, None, None, block, None, None,
+            ordinal, "kernel", device, stream, correlation, *(None,) * 8,
             int32(_integer(values, "VGPR_Count")),
             _integer(values, "LDS_Block_Size", "group_segment_size"),
         ))  # fmt: skip
