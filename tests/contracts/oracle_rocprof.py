@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from oracle_check import Check, Facts, Sql
+from oracle_gpu import by_device
 
 Row = dict[str, Any]
 
@@ -166,7 +167,27 @@ def csv(facts: Facts, sql: Sql) -> Iterator[Check]:
         yield from allocations(facts, sql)
 
 
-COMPARISONS: Mapping[str, Callable[[Facts, Sql], Iterator[Check]]] = {"rocprof-csv": csv}
+def json_form(facts: Facts, sql: Sql) -> Iterator[Check]:
+    """Check the JSON of rocprofv3, which has arrays of records for each process."""
+    found = slices(sql)
+    (process,) = facts["processes"]
+    devices = sql("SELECT kind, name FROM device")
+    yield Check("agents", process["agents"], len(devices))
+    kinds = [row["kind"] for row in devices]
+    yield Check("gpu_agents", process["gpu_agents"], kinds.count("gpu"))
+    for name, want in process["records"].items():
+        mine = [row for row in found if row["kind"] == "kernel"] if name in KERNELS else []
+        yield from intervals(name, want, mine)
+    work = sql("SELECT g.kind, s.ts, s.dur, s.name FROM gpu_op g JOIN slice s ON s.id = g.slice_id")
+    for device, want in process["by_device"].items():
+        yield from by_device(device, want, work)
+
+
+KERNELS = frozenset({"kernel_dispatch"})
+COMPARISONS: Mapping[str, Callable[[Facts, Sql], Iterator[Check]]] = {
+    "rocprof-csv": csv,
+    "rocprofv3-json": json_form,
+}
 
 
 def compare(oracle: Facts, sql: Sql) -> list[Check]:

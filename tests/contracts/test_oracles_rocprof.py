@@ -18,6 +18,7 @@ ORACLES = sorted((SHARED / "oracles").glob("rocprof__*.json"))
 IMPORTERS = {
     "rocprofiler-sdk/source/docs/data": "rocprofv3",
     "rocprof-unified-viewer": "rocprofv3",
+    "TraceLens": "rocprofv3",
 }
 """Part of a file's path to the importer that reads it."""
 

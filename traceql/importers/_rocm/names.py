@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -77,8 +77,8 @@ def without_suffix(kernel: str) -> str:
     return name
 
 
-def worded(column: pa.Array, word: Callable[[str | None], str | None]) -> pa.DictionaryArray:
-    """Replace each text by another, called once for each different one."""
+def worded(column: pa.Array, word: Callable[[Any], str | None]) -> pa.DictionaryArray:
+    """Replace each value by a text, called once for each different one."""
     found = distinct([column], len(column))
     words = [word(text) for (text,) in found.keys]
     texts = list(dict.fromkeys(text for text in words if text is not None))

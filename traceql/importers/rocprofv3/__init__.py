@@ -9,8 +9,6 @@ from traceql.model.protocols import Chunk, Head, Match, Source
 
 VERSION = "1"
 
-_JSON_KEY = b'"rocprofiler-sdk-tool"'
-
 
 @dataclass(frozen=True)
 class Rocprofv3:
@@ -25,14 +23,14 @@ class Rocprofv3:
 
     def sniff(self, head: Head) -> Match:
         """Judge by the header of a CSV, or by the first key of a JSON."""
-        from traceql.importers.rocprofv3.kinds import kind_of
+        from traceql.importers.rocprofv3.kinds import is_json, kind_of
 
         if not head.prefix and head.names:
             beginnings = [b for n, b in zip(head.names, head.beginnings, strict=False)
                           if n.lower().endswith((".csv", ".json"))]  # fmt: skip
-            known = any(kind_of(b) or _is_json(b) for b in beginnings)
+            known = any(kind_of(b) or is_json(b) for b in beginnings)
             return Match.SURE if known else Match.NO
-        known = _is_json(head.prefix) or kind_of(head.prefix) is not None
+        known = is_json(head.prefix) or kind_of(head.prefix) is not None
         return Match.SURE if known else Match.NO
 
     def read(self, source: Source) -> Iterator[Chunk]:
@@ -45,11 +43,6 @@ class Rocprofv3:
         from traceql.importers.rocprofv3.reading import Reading
 
         yield from Reading(source, keep_environment=self.keep_environment).chunks()
-
-
-def _is_json(prefix: bytes) -> bool:
-    start = prefix.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return start.startswith(b"{") and start[1:].lstrip().startswith(_JSON_KEY)
 
 
 PLUGIN = Rocprofv3

@@ -12,7 +12,20 @@ CALLS, KERNELS, COPIES, ALLOCATIONS, SCRATCH, COUNTERS, AGENTS, STATISTICS, PC_S
     "calls", "kernels", "copies", "allocations", "scratch", "counters", "agents", "statistics",
     "pc_samples",
 )  # fmt: skip
-ORDER = (AGENTS, CALLS, KERNELS, COPIES, ALLOCATIONS, SCRATCH, COUNTERS, PC_SAMPLES, STATISTICS)
+JSON = "json"
+_JSON_KEY = b'"rocprofiler-sdk-tool"'
+ORDER = (
+    JSON,
+    AGENTS,
+    CALLS,
+    KERNELS,
+    COPIES,
+    ALLOCATIONS,
+    SCRATCH,
+    COUNTERS,
+    PC_SAMPLES,
+    STATISTICS,
+)
 """Order of reading: who is numbered first, and what says the process of others, comes first."""
 
 _TIMES = frozenset({"start_timestamp", "end_timestamp"})
@@ -32,7 +45,7 @@ _NEEDED: tuple[tuple[str, frozenset[str]], ...] = (
 )
 _KIND = re.compile(
     r"(?:^|_)((?:hip|hsa|marker|rccl|rocdecode|rocjpeg|kernel|memory|scratch|counter|agent|domain"
-    r"|pc_sampling|ompt|kfd)(?:_[a-z]+)*_(?:trace|stats|collection|info|trap|stochastic))$"
+    r"|pc_sampling|ompt|kfd)(?:_[a-z]+)*_(?:trace|stats|collection|info|trap|stochastic)|results)$"
 )
 _PID = re.compile(r"(?:^|_)(\d{1,10})$")
 
@@ -50,6 +63,12 @@ def kind_of(prefix: bytes) -> str | None:
     """Give the kind of a CSV by the beginning of its text; None: it is none of rocprofv3."""
     header = {name.lower() for name in header_of(prefix)}
     return next((kind for kind, needed in _NEEDED if needed <= header), None)
+
+
+def is_json(prefix: bytes) -> bool:
+    """Tell whether a text is the JSON form, by its first key."""
+    start = prefix.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return start.startswith(b"{") and start[1:].lstrip().startswith(_JSON_KEY)
 
 
 def named(stem: str) -> Named:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from traceql.errors import CorruptTrace, UnknownFormat
@@ -10,6 +10,7 @@ from traceql.importers._csv import CsvFile
 from traceql.importers._rocm.statistics import Profile
 from traceql.importers._rocm.trace import Trace
 from traceql.importers.rocprofv3 import calls, counting, device, kinds
+from traceql.importers.rocprofv3.json_run import JsonRun
 from traceql.importers.rocprofv3.runs import Run, Runs, Table
 
 if TYPE_CHECKING:
@@ -17,15 +18,7 @@ if TYPE_CHECKING:
 
 _HEAD_BYTES = 1 << 16
 
-READERS: dict[str, Callable[[Run, Table], Iterator[Chunk]]] = {
-    kinds.CALLS: calls.calls,
-    kinds.KERNELS: device.kernels,
-    kinds.COPIES: device.copies,
-    kinds.ALLOCATIONS: device.memory,
-    kinds.SCRATCH: device.memory,
-    kinds.COUNTERS: counting.counter_values,
-    kinds.PC_SAMPLES: counting.pc_samples,
-}
+_SUFFIXES = frozenset({".csv", ".json"})
 
 
 class Reading:
@@ -46,62 +39,89 @@ class Reading:
             CorruptTrace: there is no row in it.
             UnknownFormat: no file of a folder is of rocprofv3.
         """
-        members = self._source.members()
-        texts = [m for m in members if m.path.suffix.lower() == ".csv"] if members else []
-        if not members:
-            with self._source.local().open("rb") as file:
-                if kinds.kind_of(file.read(_HEAD_BYTES)) is not None:
-                    texts = [self._source]
-        files = self._sorted_out(texts)
+        files = self._files()
         if not files:
-            raise UnknownFormat(self._source.path, "no CSV of rocprofv3")
-        yield from self._read(files)
-
-    def _sorted_out(self, texts: list[Source]) -> list[tuple[str, Source]]:
-        """Give the files whose header is known, in the order in which they are read."""
-        found = []
-        for text in texts:
-            with text.local().open("rb") as file:
-                kind = kinds.kind_of(file.read(_HEAD_BYTES))
-            if kind is not None:
-                found.append((kind, text))
-        return sorted(found, key=lambda pair: kinds.ORDER.index(pair[0]))
-
-    def _read(self, files: list[tuple[str, Source]]) -> Iterator[Chunk]:
+            raise UnknownFormat(self._source.path, "no CSV or JSON of rocprofv3")
         trace = Trace()
         runs, profile = Runs(trace), Profile(trace)
         for kind, source in files:
-            named = kinds.named(source.path.name.partition(".")[0])
-            runs.of(named).kinds.add(kind)
+            runs.of(_named(source)).kinds.add(kind)
         damage: list[tuple[str, int, str]] = []
         any_row = False
         for kind, source in files:
-            named = kinds.named(source.path.name.partition(".")[0])
-            run, table = runs.of(named), Table(CsvFile(source.local()), trace)
-            if kind == kinds.AGENTS:
-                for columns in table.batches():
-                    for record in _records(columns):
-                        run.agents.add(record)
+            if kind == kinds.JSON:
+                reader = JsonRun(source, trace, runs.frames, profile, keep_environment=self._keep)
+                yield from reader.chunks()
+                any_row |= reader.any_record
+                damage += reader.damage
+                continue
+            run, table = runs.of(_named(source)), Table(CsvFile(source.local()), trace)
+            run.profile = profile
+            for chunk in _READERS[kind](run, table):
                 any_row = True
-            elif kind == kinds.STATISTICS:
-                for columns in table.batches():
-                    for chunk in profile.table(columns, named.report):
-                        any_row = True
-                        yield chunk
-            else:
-                run.profile = profile
-                for chunk in READERS[kind](run, table):
-                    any_row = True
-                    yield chunk
+                yield chunk
+            any_row |= table.any_row
             damage += table.end()
         if not any_row:
             raise CorruptTrace(self._source.path, 0, "there is no whole row in it")
-        yield from runs.frames()
+        yield from runs.frames.chunks()
         runs.describe()
         yield from trace.end([*damage, *self._source.damage])
 
+    def _files(self) -> list[tuple[str, Source]]:
+        """Give the files that are known, in the order in which they are read.
 
-def _records(columns: dict[str, object]) -> list[dict[str, str | None]]:
-    """Give rows of agents: a handful."""
-    values = [column.to_pylist() for column in columns.values()]  # type: ignore[attr-defined]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+        A run that is told in JSON is not read from its CSV too.
+        """
+        members = self._source.members()
+        if not members:
+            return self._sorted_out([self._source])
+        found = self._sorted_out([m for m in members if m.path.suffix.lower() in _SUFFIXES])
+        told = {_named(source).run for kind, source in found if kind == kinds.JSON}
+        return [
+            (kind, source) for kind, source in found
+            if kind in {kinds.JSON, kinds.STATISTICS} or _named(source).run not in told
+        ]  # fmt: skip
+
+    def _sorted_out(self, files: Sequence[Source]) -> list[tuple[str, Source]]:
+        found = []
+        for file in files:
+            with file.local().open("rb") as opened:
+                head = opened.read(_HEAD_BYTES)
+            kind = kinds.JSON if kinds.is_json(head) else kinds.kind_of(head)
+            if kind is not None:
+                found.append((kind, file))
+        return sorted(found, key=lambda pair: kinds.ORDER.index(pair[0]))
+
+
+def _named(source: Source) -> kinds.Named:
+    return kinds.named(source.path.name.partition(".")[0])
+
+
+def _agents(run: Run, table: Table) -> Iterator[Chunk]:
+    """Learn the agents: a handful of rows."""
+    for columns in table.batches():
+        values = [column.to_pylist() for column in columns.values()]
+        for row in zip(*values, strict=True):
+            run.agents.add(dict(zip(columns, row, strict=True)))
+    yield from ()
+
+
+def _statistics(run: Run, table: Table) -> Iterator[Chunk]:
+    """Give totals by name as they stand."""
+    assert run.profile is not None
+    for columns in table.batches():
+        yield from run.profile.table(columns, run.named.report)
+
+
+_READERS: dict[str, Callable[[Run, Table], Iterator[Chunk]]] = {
+    kinds.AGENTS: _agents,
+    kinds.CALLS: calls.calls,
+    kinds.KERNELS: device.kernels,
+    kinds.COPIES: device.copies,
+    kinds.ALLOCATIONS: device.memory,
+    kinds.SCRATCH: device.memory,
+    kinds.COUNTERS: counting.counter_values,
+    kinds.PC_SAMPLES: counting.pc_samples,
+    kinds.STATISTICS: _statistics,
+}

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from traceql.importers._rocm.statistics import Profile
     from traceql.importers._rocm.trace import Trace
     from traceql.importers.rocprofv3.kinds import Named
-    from traceql.model.protocols import Chunk
 
 _GUIDLESS = ""
 _NOTHING = np.empty(0, np.int64)
@@ -38,10 +37,14 @@ class Table:
 
     def __init__(self, file: CsvFile, trace: Trace) -> None:
         self._file, self._trace = file, trace
+        self.any_row = False
+        """Whether a row was given."""
 
     def batches(self) -> Iterator[dict[str, pa.Array]]:
         """Give batches of text columns, as written."""
-        return self._file.batches()
+        for columns in self._file.batches():
+            self.any_row = True
+            yield columns
 
     def take(self, columns: dict[str, pa.Array], name: str) -> pa.Array:
         """Take the texts of a column out of a batch; all null where the file has none."""
@@ -168,17 +171,14 @@ class Runs:
         self._trace = trace
         self._runs: dict[str, Run] = {}
         self._agents = Agents()
-        self._frames = Frames()
+        self.frames = Frames()
+        """Frames of PC samples."""
 
     def of(self, named: Named) -> Run:
         """Give the run of a file."""
         if named.run not in self._runs:
-            self._runs[named.run] = Run(self._trace, self._agents, self._frames, named)
+            self._runs[named.run] = Run(self._trace, self._agents, self.frames, named)
         return self._runs[named.run]
-
-    def frames(self) -> Iterator[Chunk]:
-        """Give the frames of PC samples."""
-        return self._frames.chunks()
 
     def describe(self) -> None:
         """Describe the devices, when it is known by which numbers rows speak of them."""
