@@ -99,10 +99,12 @@ FROM __tq_walked w JOIN __tq_spans r ON r.id = w.root_id JOIN __tq_spans s ON s.
 -- Columns: those of `sched_critical_path`, cut to the interval.
 CREATE MACRO thread_executing_span_critical_path(of_utid, start_ts, length_dur) AS TABLE
 SELECT
-  root_id, root_utid, id, utid, greatest(ts, start_ts)::BIGINT AS ts,
-  (least(ts + dur, start_ts + length_dur) - greatest(ts, start_ts))::BIGINT AS dur, trace
-FROM sched_critical_path
-WHERE root_utid = of_utid AND ts < start_ts + length_dur AND ts + dur > start_ts;
+  root_id, root_utid, id, utid, greatest(ts, __tq_start)::BIGINT AS ts,
+  (least(ts + dur, __tq_end) - greatest(ts, __tq_start))::BIGINT AS dur, trace
+FROM (
+  SELECT start_ts AS __tq_start, start_ts + length_dur AS __tq_end, of_utid AS __tq_utid
+) AS __tq_given
+JOIN sched_critical_path ON root_utid = __tq_utid AND ts < __tq_end AND ts + dur > __tq_start;
 
 -- Under the name that it has in Perfetto.
 CREATE MACRO _thread_executing_span_critical_path(of_utid, start_ts, length_dur) AS TABLE

@@ -49,8 +49,10 @@ FROM thread_state WHERE dur > 0 GROUP BY utid, trace;
 CREATE MACRO sched_time_in_state_for_thread_in_interval(start_ts, length_dur, of_utid) AS TABLE
 SELECT
   state, io_wait, blocked_function,
-  sum(CASE WHEN dur = -1 THEN start_ts + length_dur ELSE least(ts + dur, start_ts + length_dur) END
-      - greatest(ts, start_ts))::BIGINT AS dur
-FROM thread_state
-WHERE utid = of_utid AND ts < start_ts + length_dur AND (dur = -1 OR ts + dur > start_ts)
+  sum(CASE WHEN dur = -1 THEN __tq_end ELSE least(ts + dur, __tq_end) END
+      - greatest(ts, __tq_start))::BIGINT AS dur
+FROM (
+  SELECT start_ts AS __tq_start, start_ts + length_dur AS __tq_end, of_utid AS __tq_utid
+) AS __tq_given
+JOIN thread_state ON utid = __tq_utid AND ts < __tq_end AND (dur = -1 OR ts + dur > __tq_start)
 GROUP BY state, io_wait, blocked_function;

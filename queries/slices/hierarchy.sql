@@ -9,18 +9,20 @@
 -- Columns: those of `slice`.
 CREATE MACRO ancestor_slice(of_slice) AS TABLE
 WITH RECURSIVE
+  -- An argument may be a column of the query around: no column here may have its name.
+  __tq_given AS (SELECT of_slice::BIGINT AS __tq_of),
   -- Only the slice's own track can hold its ancestors: one pruned scan, then small steps.
-  __line AS MATERIALIZED (
+  __tq_line AS MATERIALIZED (
     SELECT s.* FROM slice s
-    JOIN (SELECT track_id, ts, depth FROM slice WHERE id = of_slice) o
+    JOIN (SELECT i.track_id, i.ts, i.depth FROM slice i JOIN __tq_given ON i.id = __tq_of) o
       ON s.track_id = o.track_id AND s.ts <= o.ts AND s.depth <= o.depth
   ),
-  __up AS (
-    SELECT parent_id AS id FROM __line WHERE id = of_slice
+  __tq_up AS (
+    SELECT l.parent_id AS id FROM __tq_line l JOIN __tq_given ON l.id = __tq_of
     UNION ALL
-    SELECT l.parent_id FROM __line l JOIN __up u ON l.id = u.id
+    SELECT l.parent_id FROM __tq_line l JOIN __tq_up u ON l.id = u.id
   )
-SELECT l.* FROM __line l JOIN __up u ON l.id = u.id ORDER BY l.depth DESC;
+SELECT l.* FROM __tq_line l JOIN __tq_up u ON l.id = u.id ORDER BY l.depth DESC;
 
 -- The slices inside a slice, at every depth, in order of time.
 --
@@ -31,18 +33,19 @@ SELECT l.* FROM __line l JOIN __up u ON l.id = u.id ORDER BY l.depth DESC;
 -- Columns: those of `slice`.
 CREATE MACRO descendant_slice(of_slice) AS TABLE
 WITH RECURSIVE
-  __line AS MATERIALIZED (
+  __tq_given AS (SELECT of_slice::BIGINT AS __tq_of),
+  __tq_line AS MATERIALIZED (
     SELECT s.* FROM slice s
-    JOIN (SELECT track_id, ts, dur, depth FROM slice WHERE id = of_slice) o
+    JOIN (SELECT i.track_id, i.ts, i.dur, i.depth FROM slice i JOIN __tq_given ON i.id = __tq_of) o
       ON s.track_id = o.track_id AND s.ts >= o.ts AND s.depth > o.depth
     WHERE o.dur = -1 OR s.ts <= o.ts + o.dur
   ),
-  __down AS (
-    SELECT id FROM __line WHERE parent_id = of_slice
+  __tq_down AS (
+    SELECT l.id FROM __tq_line l JOIN __tq_given ON l.parent_id = __tq_of
     UNION ALL
-    SELECT l.id FROM __line l JOIN __down u ON l.parent_id = u.id
+    SELECT l.id FROM __tq_line l JOIN __tq_down u ON l.parent_id = u.id
   )
-SELECT l.* FROM __line l JOIN __down u ON l.id = u.id ORDER BY l.ts, l.depth, l.id;
+SELECT l.* FROM __tq_line l JOIN __tq_down u ON l.id = u.id ORDER BY l.ts, l.depth, l.id;
 
 -- Whether one slice lies around another on the same track, judged by time and depth.
 --
@@ -55,6 +58,7 @@ CREATE MACRO slice_is_ancestor(ancestor, descendant) AS (
   SELECT
     a.track_id = d.track_id AND a.depth < d.depth AND a.ts <= d.ts
     AND (a.dur = -1 OR (d.dur <> -1 AND a.ts + a.dur >= d.ts + d.dur))
-  FROM slice a, slice d
-  WHERE a.id = ancestor AND d.id = descendant
+  FROM (SELECT ancestor AS __tq_outer, descendant AS __tq_inner) AS __tq_given
+  JOIN slice a ON a.id = __tq_outer
+  JOIN slice d ON d.id = __tq_inner
 );

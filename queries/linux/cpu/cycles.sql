@@ -30,8 +30,9 @@ FROM query_table(work) GROUP BY ALL;
 CREATE MACRO _cpu_freq_in_interval(from_ts, length_dur) AS TABLE
 SELECT
   utid, cpu, ucpu, freq, trace,
-  (least(ts + dur, from_ts + length_dur) - greatest(ts, from_ts))::BIGINT AS dur
-FROM _cpu_freq_per_thread WHERE ts < from_ts + length_dur AND ts + dur > from_ts;
+  (least(ts + dur, __tq_end) - greatest(ts, __tq_from))::BIGINT AS dur
+FROM (SELECT from_ts AS __tq_from, from_ts + length_dur AS __tq_end) AS __tq_given
+JOIN _cpu_freq_per_thread ON ts < __tq_end AND ts + dur > __tq_from;
 
 -- Cycles of all CPUs, one row a trace.
 --

@@ -60,14 +60,16 @@ SELECT * FROM cpu_utilization_per_period(1000000000);
 --   trace: name of the trace.
 CREATE MACRO cpu_utilization_in_interval(from_ts, length_dur) AS TABLE
 WITH
+  __tq_given AS (SELECT from_ts AS __tq_from, from_ts + length_dur AS __tq_end),
   __tq_part AS (
-    SELECT
-      trace, sum(least(ts_end, from_ts + length_dur) - greatest(ts, from_ts))::BIGINT AS work
-    FROM sched_at_work WHERE ts < from_ts + length_dur AND ts_end > from_ts GROUP BY trace
+    SELECT trace, sum(least(ts_end, __tq_end) - greatest(ts, __tq_from))::BIGINT AS work
+    FROM __tq_given JOIN sched_at_work ON ts < __tq_end AND ts_end > __tq_from GROUP BY trace
   )
 SELECT
   coalesce(w.work, 0) AS awake_dur,
-  round(100.0 * coalesce(w.work, 0) / (length_dur * c.cpus), 2) AS awake_utilization,
-  round(100.0 * coalesce(w.work, 0) / length_dur, 2) AS awake_unnormalized_utilization, c.trace
-FROM (SELECT trace, count(DISTINCT cpu) AS cpus FROM sched GROUP BY trace) c
+  round(100.0 * coalesce(w.work, 0) / ((__tq_end - __tq_from) * c.cpus), 2) AS awake_utilization,
+  round(100.0 * coalesce(w.work, 0) / (__tq_end - __tq_from), 2)
+    AS awake_unnormalized_utilization,
+  c.trace
+FROM __tq_given, (SELECT trace, count(DISTINCT cpu) AS cpus FROM sched GROUP BY trace) c
 LEFT JOIN __tq_part w ON w.trace = c.trace;

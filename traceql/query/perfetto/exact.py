@@ -52,13 +52,17 @@ class Exact:
             most = _MOST_EVENTS_WITH_ARGS
         if not self.is_wanted or self._events > most:
             return None
-        leaves = Leaves(self._engine, self._inlined(body))
+        try:
+            inlined = self._inlined(body)
+        except NotPlain:
+            return None
+        leaves = Leaves(self._engine, inlined)
 
         def run() -> Rows:
             return self._engine.plain.ask(text, parameters, most_steps=_MOST_STEPS)
 
         try:
-            tokens = leaves.engine_calls(self._inlined(body), complaints)
+            tokens = leaves.engine_calls(inlined, complaints)
             text = own_text(tokens, complaints.text)
             return leaves.over(run)
         except NotPlain:
