@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,18 @@ class Packed:
         self.lifted = lifted
 
 
+class _Layout(NamedTuple):
+    """The form of the args of a batch."""
+
+    names: tuple[str, ...]
+    """Columns that are written, then those that are lifted."""
+    short: int
+    """How many are written."""
+    is_open: bool
+    """Columns with many texts follow."""
+    raw: frozenset[str]
+
+
 class Args:
     """Writes the args of the rows of one table: an object of the columns that have a value."""
 
@@ -37,6 +49,8 @@ class Args:
         self._texts = Growing()
         self._holes: dict[str, int] = {}
         """Columns that are lifted, from the first batch on in which they had many values."""
+        self._written: dict[tuple[Any, ...], dict[tuple[Any, ...], int]] = {}
+        """By columns: combinations of values that were written, and the numbers of their texts."""
 
     def pack(
         self, columns: Mapping[str, pa.Array], rows: int, raw: frozenset[str] = frozenset()
@@ -55,17 +69,32 @@ class Args:
         lifted, long, short = self._sorted_out(there)
         flags = [pc.is_valid(column) for column in lifted.values()]
         found = distinct([*short.values(), *flags], rows)
-        keys = [*short, *lifted]
-        texts = [
-            self._text(keys, len(short), key, is_open=bool(long), raw=raw) for key in found.keys
-        ]
-        numbers = np.array(
-            [-1 if text == "{}" else self._texts.number(text) for text in texts], np.int64
-        )
+        layout = _Layout((*short, *lifted), len(short), bool(long), raw)
+        numbers = np.array(self._numbers(layout, found.keys, short.values()), np.int64)
         args = picked(self._texts.array, numbers[found.codes])
         if long:
             args = _joined(args, long, raw)
         return Packed(args, {self._holes[key]: column for key, column in lifted.items()})
+
+    def _numbers(
+        self,
+        layout: _Layout,
+        found: Sequence[tuple[Any, ...]],
+        columns: Iterable[pa.Array],
+    ) -> list[int]:
+        """Give the numbers of the texts of combinations of values; -1: no args."""
+        kinds = [_value_type(column) for column in columns]
+        known = self._written.setdefault((layout, *map(str, kinds)), {})
+        if any(map(pa.types.is_floating, kinds)):
+            known = {}  # 0.0 and -0.0 are equal, and not the same text
+        numbers = []
+        for key in found:
+            number = known.get(key)
+            if number is None:
+                text = self._text(layout, key)
+                number = known[key] = -1 if text == "{}" else self._texts.number(text)
+            numbers.append(number)
+        return numbers
 
     def _sorted_out(self, columns: Mapping[str, pa.Array]) -> tuple[dict[str, pa.Array], ...]:
         """Tell apart columns to be lifted, those with many texts, and the others."""
@@ -91,22 +120,24 @@ class Args:
                 short[key] = pa.DictionaryArray.from_arrays(indices, values)
         return lifted, long, short
 
-    def _text(
-        self, keys: Sequence[str], short: int, key: Sequence[Any], *, is_open: bool,
-        raw: frozenset[str],
-    ) -> str:  # fmt: skip
+    def _text(self, layout: _Layout, key: Sequence[Any]) -> str:
         """Write the text of one combination; an open one lacks its closing bracket."""
+        names, short, is_open, raw = layout
         parts = [
             f"{json.dumps(name)}:{value if name in raw else literal(value)}"
-            for name, value in zip(keys[:short], key, strict=False)
+            for name, value in zip(names[:short], key, strict=False)
             if value is not None
         ]
         parts += [
             f"{json.dumps(name)}:\x01{chr(ord('A') + self._holes[name])}"
-            for name, has in zip(keys[short:], key[short:], strict=True)
+            for name, has in zip(names[short:], key[short:], strict=True)
             if has
         ]
         return "{" + ",".join(parts) + ("" if is_open else "}")
+
+
+def _value_type(column: pa.Array) -> pa.DataType:
+    return column.type.value_type if pa.types.is_dictionary(column.type) else column.type
 
 
 def literal(value: Any) -> str:

@@ -26,7 +26,7 @@ from traceql.model import tables
 from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
-    from traceql.importers._columns import Int64
+    from traceql.importers._columns import Bool, Int64
     from traceql.importers.nsight.context import Context
     from traceql.importers.nsight.cuda_events import EventTimes
 
@@ -39,6 +39,8 @@ _CATEGORIES = {
     _BACKTRACE_CLASS: "cuda_backtrace",
 }
 _NO_ID = 0xFFFFFFFF
+_MOST_FLAGS = 1 << 26
+"""Correlation ids that lie closer together than that are looked up by their place."""
 _PLACES = frozenset({"start", "end", "globalPid", "deviceId", "contextId", "streamId",
                      "correlationId"})  # fmt: skip
 
@@ -54,6 +56,7 @@ class Runtime(Spans):
     def __init__(self, context: Context, events: EventTimes) -> None:
         super().__init__(context, RUNTIME, Kind("cuda_runtime", chains="CUDA_CALLCHAINS"))
         self._events = events
+        self._awaited = Awaited(context)
         self._shortened: tuple[pa.Array, pa.Array] | None = None
 
     def _rows(self, columns: dict[str, pa.Array], kind: Kind) -> Iterator[Chunk]:
@@ -86,7 +89,8 @@ class Runtime(Spans):
         for chunk in self.rows(columns, name, tracks, kind, more):
             yield chunk
             if chunk.table == "span":
-                yield from links(chunk.rows, columns["globalTid"], "host")
+                awaited = self._awaited.among(chunk.rows["correlation_id"])
+                yield from links(chunk.rows, columns["globalTid"], "host", awaited)
 
     def _short(self, names: pa.Array) -> pa.Array:
         if not isinstance(names, pa.DictionaryArray):
@@ -108,10 +112,45 @@ def _where_it_differs(names: pa.Array, short: pa.Array) -> pa.Array:
     return pa.DictionaryArray.from_arrays(names.indices, kept)
 
 
-def links(spans: pa.RecordBatch, global_id: pa.Array, role: str) -> Iterator[Chunk]:
-    """Give the rows of `link` for spans that have a correlation id."""
+class Awaited:
+    """Correlation ids of device work; the other calls, most of a trace, launched nothing.
+
+    Args:
+        context: the export.
+    """
+
+    def __init__(self, context: Context) -> None:
+        whole = [np.empty(0, np.int64)]
+        for table in WORKS:
+            for batch in context.export.rows(table, {"correlationId": pa.int64()}):
+                ids = batch["correlationId"]
+                if ids.null_count < len(ids):
+                    whole.append(ids.drop_null().to_numpy())
+        ids = np.concatenate(whole)
+        self._least = int(ids.min()) if len(ids) else 0
+        self._is_there: Bool | None = None
+        if len(ids) and int(ids.max()) - self._least < _MOST_FLAGS:
+            self._is_there = np.zeros(int(ids.max()) - self._least + 1, np.bool_)
+            self._is_there[ids - self._least] = True
+        self._ids = ids if self._is_there is None else ids[:0]
+
+    def among(self, correlation: pa.Array) -> Bool:
+        """Tell which ids are of device work, of whatever process; nulls are not."""
+        ids, has = filled(correlation), valid(correlation)
+        if self._is_there is None:
+            return has & np.isin(ids, self._ids)
+        inside = (ids >= self._least) & (ids < self._least + len(self._is_there))
+        return has & inside & self._is_there[np.where(inside, ids - self._least, 0)]
+
+
+def links(
+    spans: pa.RecordBatch, global_id: pa.Array, role: str, wanted: Bool | None = None
+) -> Iterator[Chunk]:
+    """Give the rows of `link` for spans that have a correlation id, and are wanted."""
     correlation = spans["correlation_id"]
     has = valid(correlation) & valid(global_id)
+    if wanted is not None:
+        has &= wanted
     if not has.any():
         return
     found = distinct([global_id], len(global_id))
