@@ -42,6 +42,7 @@ bench: $(READY)         ## hot paths beside peers and limits; sizes: make bench 
 	$(BIN)/python benchmarks/query.py --mb $(lastword $(BENCH_MB))
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/sqlite.py --kernels 1e6
 
 SEED ?= 0
 quality: $(READY)       ## quality goals of the analyses on truth that is known; another seed: make quality SEED=7
