@@ -63,7 +63,8 @@ JOIN (
 --   range 1 contains range 2, in which work 9 was launched   gives   9, 1 and 9, 2 (innermost)
 --
 -- Arguments:
---   ranges, works: as of gpu_projection.
+--   ranges: as of gpu_projection.
+--   works: as of gpu_projection.
 -- Columns:
 --   id: of the work.
 --   range_id: of the range.

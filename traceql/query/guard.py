@@ -41,7 +41,6 @@ _EXPLAIN = re.compile(
     r"\s*(?:\([^()]*\))?\s*",
     re.IGNORECASE | re.DOTALL,
 )
-_ARGS = {"args", "end_args", "extra", "end_extra"}
 _NOWHERE = (1 << 64) - 1
 
 
@@ -214,7 +213,7 @@ def _collect_columns(node: dict[str, Any], kind: str, found: Mentions) -> None:
     names = [
         str(n).lower() for n in [*node.get("column_names", ()), *node.get("using_columns", ())]
     ]
-    if kind == "SHOW_REF" or node.get("ref_type") == "NATURAL" or _ARGS & set(names):
+    if kind == "SHOW_REF" or node.get("ref_type") == "NATURAL" or library.ARGS & set(names):
         found.asks_args = True
     if len(names) == 1:
         found.single_names.add(names[0])

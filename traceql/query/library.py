@@ -30,10 +30,14 @@ _CREATE = re.compile(
     r"^CREATE (?P<what>VIEW|MACRO) (?P<name>[a-z_][a-z0-9_]*)\s*(?P<rest>.*?);[ \t]*$",
     re.MULTILINE | re.DOTALL,
 )
+ARGS = frozenset({"args", "end_args", "extra", "end_extra"})
+"""Columns of slices that cost more than all others, so that they are made only where asked for."""
+
 _TABLE_MACRO = re.compile(r"^\((?P<args>[^)]*)\)\s*AS\s+TABLE\b", re.DOTALL)
 _SCALAR_MACRO = re.compile(r"^\((?P<args>[^)]*)\)\s*AS\b", re.DOTALL)
 _NOISE = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 _READS = re.compile(r"\b(?:FROM|JOIN)\s+([a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)", re.IGNORECASE)
+_ALSO_CALLED = re.compile(r"^Also called: (?P<names>[a-z0-9_, ]+)\.$", re.MULTILINE)
 _CALLS = re.compile(r"\b([a-z_][a-z0-9_]*)\s*\(", re.IGNORECASE)
 
 
@@ -47,6 +51,14 @@ class Object:
     sql: str
     doc: str
     arguments: tuple[str, ...]
+
+    @property
+    def other_names(self) -> tuple[str, ...]:
+        """Older names, in the folder of its module: what stands behind `Also called:`."""
+        folder = self.module.partition(".")[0]
+        said = _ALSO_CALLED.search(self.doc)
+        names = said["names"].split(",") if said else []
+        return tuple(f"{folder}.{name.strip()}" for name in names)
 
     @property
     def is_private(self) -> bool:
@@ -98,12 +110,15 @@ def objects() -> Mapping[str, Object]:
 
 
 def find(name: str) -> Object:
-    """Give the public object that a name means: its own, or that of the only one of a module.
+    """Give the public object that a name means.
+
+    That is its own name, also with a dot after the name of its folder (`nsys.osrt_sum`), an older
+    name, or that of a module with one object.
 
     Raises:
         UnknownName: nothing has that name, or the module has several objects.
     """
-    found = objects().get(name.lower())
+    found = objects().get(name.lower().replace(".", "_")) or _renamed().get(name.lower())
     if found is not None and not found.is_private:
         return found
     for module in modules():
@@ -113,6 +128,11 @@ def find(name: str) -> Object:
             raise UnknownName(name, [o.name for o in module.objects], kind="single object")
     known = [o.name for o in objects().values() if not o.is_private] + [m.name for m in modules()]
     raise UnknownName(name, get_close_matches(name, known, n=3), kind="object or module")
+
+
+@cache
+def _renamed() -> Mapping[str, Object]:
+    return {name: item for item in objects().values() for name in item.other_names}
 
 
 def takes_table(item: Object, argument: str) -> bool:
@@ -157,6 +177,19 @@ def needs_kernel(name: str) -> bool:
     return name.startswith(KERNEL) or (
         name in objects() and any(needs_kernel(other) for other in needs(name))
     )
+
+
+@cache
+def needs_args(name: str) -> bool:
+    """Whether an object reads what slices say beside their times, itself or by what it needs.
+
+    The prelude's own objects are made with or without it, whichever a query asks for.
+    """
+    found = objects().get(name)
+    if found is None or found.module.startswith("prelude."):
+        return False
+    said = ARGS & set(re.findall(r"\w+", _NOISE.sub("", found.sql).lower()))
+    return bool(said) or any(needs_args(other) for other in needs(name))
 
 
 def in_order(names: Iterator[str] | list[str]) -> list[str]:

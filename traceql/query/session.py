@@ -143,7 +143,12 @@ class Session:
 
         A query that reads few traces of many gets one that knows only their files.
         """
-        lean = not mentions.asks_args
+        named = (*mentions.tables, *mentions.table_functions, *mentions.functions)
+        lean = not (
+            mentions.asks_args
+            or guard.asks_catalog(mentions)
+            or any(library.needs_args(mention.name) for mention in named)
+        )
         only = self._wanted(mentions)
         if only is not None:
             last = self._pruned
