@@ -58,6 +58,7 @@ def intervals(name: str, want: Facts, found: Sequence[Row]) -> Iterator[Check]:
             for top in want.get("top_names", ())
             for mine in [durs.get(top["name"], [])]
         ],
+        "tids": len({row["tid"] for row in found}),
         "threads": len({row["said"].get("Thread_Id", row["tid"]) for row in found}),
         "queues": len({row["queue"] for row in found}),
         "streams": len({row["stream"] for row in found}),
@@ -183,10 +184,39 @@ def json_form(facts: Facts, sql: Sql) -> Iterator[Check]:
         yield from by_device(device, want, work)
 
 
+def rpd(facts: Facts, sql: Sql) -> Iterator[Check]:
+    """Check a file of rocmProfileData."""
+    found = slices(sql)
+    calls = [row for row in found if row["kind"] is None]
+    work = [row for row in found if row["kind"] is not None]
+    yield from intervals("api", {k: v for k, v in facts["api"].items() if k != "pids"}, calls)
+    yield Check("api.pids", facts["api"]["pids"], len({row["pid"] for row in calls}))
+    op = dict(facts["op"])
+    yield Check("op.gpus", op.pop("gpus"), sorted({row["device"] for row in work}))
+    types = Counter(row["said"].get("Direction", row["said"].get("opType")) for row in work)
+    yield Check("op.by_op_type", op.pop("by_op_type"), dict(types))
+    yield from intervals("op", op, work)
+    linked = sum(row["launch"] is not None for row in work)
+    yield Check("api_ops_links", facts["api_ops_links"], linked)
+    for device, want in facts["by_device"].items():
+        yield from by_device(device, want, work)
+    values = sql("SELECT t.name, c.ts, c.value, c.args FROM counter c JOIN (SELECT id, name, args "
+                 "->> '$.deviceId' AS device FROM track) t ON t.id = c.track_id")  # fmt: skip
+    for key, want in facts["monitor"].items():
+        name = key.rpartition("/")[2]
+        mine = [row for row in values if row["name"] == name]
+        yield Check(f"{key}.count", want["count"], len(mine))
+        yield Check(f"{key}.sum", Decimal(want["sum"]), sum(Decimal(row["value"]) for row in mine))
+        yield Check(f"{key}.min_start_ns", want["min_start_ns"], min(row["ts"] for row in mine))
+        ends = [json.loads(row["args"])["end"] for row in mine]
+        yield Check(f"{key}.max_end_ns", want["max_end_ns"], max(ends))
+
+
 KERNELS = frozenset({"kernel_dispatch"})
 COMPARISONS: Mapping[str, Callable[[Facts, Sql], Iterator[Check]]] = {
     "rocprof-csv": csv,
     "rocprofv3-json": json_form,
+    "rpd": rpd,
 }
 
 

@@ -19,6 +19,7 @@ IMPORTERS = {
     "rocprofiler-sdk/source/docs/data": "rocprofv3",
     "rocprof-unified-viewer": "rocprofv3",
     "TraceLens": "rocprofv3",
+    "matmul_result.rpd": "rpd",
 }
 """Part of a file's path to the importer that reads it."""
 

@@ -19,7 +19,7 @@ from rocm_plan import GUID, PID, plan
 
 from traceql.engine.ingest import ingest
 from traceql.importers.rocpd import Rocpd
-from traceql.importers.rocpd.joining import Index, as_json, objects
+from traceql.importers._rocm.joining import Index, as_json, objects
 from traceql.model.protocols import Head, Match
 from traceql.query.session import Session
 from traceql.store.catalog import Store

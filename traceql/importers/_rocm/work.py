@@ -94,9 +94,11 @@ class Device:
     trace: Trace
     _kernels: Writer = field(init=False)
     _copies: Writer = field(init=False)
+    _fills: Writer = field(init=False)
 
     def __post_init__(self) -> None:
         self._kernels, self._copies = Writer(self.trace), Writer(self.trace)
+        self._fills = Writer(self.trace)
 
     def kernels(
         self, place: Place, names: pa.Array, launch: Launch, said: Mapping[str, pa.Array]
@@ -136,6 +138,15 @@ class Device:
             more["bytes"] = sizes
         work = Work(constant("memcpy", rows), place.devices, _stream(place), more)
         yield from self._copies.slices(self._slices(place, names, "gpu_memcpy", said), work)
+
+    def fills(self, place: Place, names: pa.Array, said: Mapping[str, pa.Array]) -> Iterator[Chunk]:
+        """Give fills of memory that the tool tells from kernels."""
+        rows = len(names)
+        work = Work(
+            constant("memset", rows), place.devices, _stream(place),
+            {"dst_memory": constant("device", rows)},
+        )  # fmt: skip
+        yield from self._fills.slices(self._slices(place, names, "gpu_memset", said), work)
 
     def _slices(
         self, place: Place, names: pa.Array, category: str, said: Mapping[str, pa.Array]

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from traceql.importers._columns import filled, mapped, valid
+from traceql.importers._rocm.joining import Index
 from traceql.importers._rocm.rows import counters
-from traceql.importers.rocpd.joining import Index
 
 if TYPE_CHECKING:
     from traceql.importers._columns import Bool, Int64

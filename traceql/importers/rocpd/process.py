@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from traceql.importers._columns import filled, mapped
 from traceql.importers._rocm.agents import device_facts
-from traceql.importers.rocpd.joining import Coded, Index, Texts, objects
+from traceql.importers._rocm.joining import Coded, Index, Texts, objects
 
 if TYPE_CHECKING:
     from traceql.importers._columns import Int64
