@@ -18,7 +18,7 @@ LEAST = 24
 
 _SHORTEST = 2.2
 _FEWEST_CYCLES = 3.9
-_LEVEL = 0.001
+_LEVEL = 0.0003
 _GROUP = 8
 _HARMONICS = (1, 2, 4, 8, 16, 32)
 _PEAKS = 10
@@ -58,7 +58,7 @@ def find(values: Floats) -> Cycle | None:
         values: float64 [n], finite, evenly spaced.
 
     Returns:
-        None with fewer than 24 values, fewer than four cycles, or p above 0.001.
+        None with fewer than 24 values, fewer than four cycles, or p above 0.0003.
     """
     count = len(values)
     if count < LEAST:
