@@ -173,9 +173,9 @@ def kernel(seed: int = 3) -> bytes:
                     mark = message((2, "B|300|parse\n"))
                     events.append(message((1, ts + 300), (2, after), (3, mark)))
                 elif cpu == 0:
-                    events.append(
-                        message((1, ts - 100), (2, current), (3, message((2, "E|300\n"))))
-                    )
+                    mark = message((2, "E|300\n"))
+                    events.append(message((1, ts - 400), (2, current), (3, mark)))
+                    events.append(message((1, ts - 100), (2, current), (3, mark)))
                 if cpu == 0:
                     comm = names[after - 299 if after else 0]
                     switch = message((2, current), (4, state), (5, comm), (6, after))
