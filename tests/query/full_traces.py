@@ -49,6 +49,12 @@ def full_rows_of(k: int) -> dict[str, list[dict[str, Any]]]:
         {"id": 11, "ts": base + 90, "dur": 215 + k, "name": "range", "category": "nvtx",
          "track_id": RANGES, "depth": 0, "self_dur": 215 + k},
     ]  # fmt: skip
+    rows["slice"] += [
+        {"id": 12, "ts": base + 415, "dur": 14 + k, "name": "cudaDeviceSynchronize",
+         "category": "cuda_runtime", "track_id": RANGES, "depth": 0, "self_dur": 14 + k},
+        {"id": 13, "ts": base + 490, "dur": 5, "name": "CreateHeap", "category": "dx12_memory",
+         "track_id": RANGES, "depth": 0, "self_dur": 5, "args": '{"heapFlags":"NONE"}'},
+    ]  # fmt: skip
     rows["slice"][0] |= {"thread_ts": 5, "thread_dur": 400}
     rows["gpu_op"] += [
         {"slice_id": 8, "kind": "kernel", "device_id": 0, "stream_id": 7},

@@ -26,7 +26,8 @@ IDS = {
     "category_id", "waker_utid", "ucpu", "ugpu", "gpu", "gpu_id", "mapping", "waker_id", "prev_id",
     "next_id", "root_id", "root_utid", "prev_runnable_id", "prev_wakeup_runnable_id",
     "thread_state_id", "runnable_latency_id", "args_id", "end_args_id", "extra_id", "end_extra_id",
-    "__id", "api_id", "call_id", "range_id", "range_name_id",
+    "__id", "api_id", "call_id", "range_id", "range_name_id", "sync_id",
+    "sync_name_id",
 }  # fmt: skip
 SCALED = {"arg_set_id": 8, "source_arg_set_id": 8, "__set": 8}
 NOT_MOVED = {("_numbered_iteration", "id")}
