@@ -16,9 +16,10 @@ NAMES = ["a", "bb", "c"]
 VIEWS = [
     item.name
     for item in library.objects().values()
-    if item.kind == "view" and not item.module.startswith("nsys.")
+    if item.kind == "view" and not item.module.startswith(("nsys.", "rocpd."))
 ]
-"""The reports of nsys are compared over its own exports, in test_nsys_reports."""
+"""Reports as vendors name them are compared over their own files: test_nsys_reports and
+test_rocpd_summaries."""
 
 IDS = {
     "id", "slice_id", "track_id", "parent_id", "upid", "utid", "parent_upid", "device_id",
