@@ -15,6 +15,8 @@ from traceql.model import tables
 EVENTS = 5_000
 PLANTED_RATIO = 0.005
 ROUNDS = 4
+LOOSE_Q = 0.2
+"""So loose that enough false events are flagged to be counted."""
 
 Sampler = Callable[[np.random.Generator, int], np.ndarray]
 
@@ -70,14 +72,18 @@ def planted(shape: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarra
 
 def flagged(dur: np.ndarray, method: str = "modes") -> np.ndarray:
     """Run `anomaly.duration` over one stratum of the host; give which events it flags."""
-    analysis = Duration(method=method)  # type: ignore[arg-type]
+    return judged(dur, Duration(method=method))[0]  # type: ignore[arg-type]
+
+
+def judged(dur: np.ndarray, analysis: Duration) -> tuple[np.ndarray, float]:
+    """Give which events are flagged, and the false positive rate that the analysis estimates."""
     measured = analysis.measure(stratum(dur))
     result = analysis.conclude(measured.append_column("trace", pa.array(["t"] * measured.num_rows)))
     found = np.zeros(len(dur), bool)
     for finding in result.findings:
         found = dur >= int(finding.evidence_sql.split("self_dur >= ")[1].split()[0])
     found[0] = False  # the first event counts as warm-up
-    return found
+    return found, result.tables["stratum"]["false_positive_ratio"][0].as_py() or 0.0
 
 
 def stratum(dur: np.ndarray) -> dict[str, pa.Table]:
@@ -143,3 +149,23 @@ def _rates(found: np.ndarray, label: np.ndarray) -> tuple[float, float, float]:
     """Give the false positive rate, recall and precision."""
     precision = float(label[found].mean()) if found.any() else 0.0
     return float(found[~label].mean()), float(found[label].mean()), precision
+
+
+@goal("X4", ">= 0.5 estimate_to_truth", "<= 2 estimate_to_truth_upper", cheap=True)
+def x4(rng: np.random.Generator) -> dict[str, float]:
+    """Calibration: false positive rate that durations estimate of themselves, over the true one."""
+    estimates: dict[str, list[float]] = {}
+    truths: dict[str, list[float]] = {}
+    for name in SHAPES:
+        for _ in range(ROUNDS):
+            dur, label = planted(name, rng)
+            found, estimate = judged(dur, Duration(q=LOOSE_Q))
+            estimates.setdefault(name, []).append(estimate)
+            truths.setdefault(name, []).append(float(found[~label].mean()))
+    estimate = float(np.mean([np.mean(values) for values in estimates.values()]))
+    truth = float(np.mean([np.mean(values) for values in truths.values()]))
+    summary = {"estimate_to_truth": estimate / truth, "estimate_to_truth_upper": estimate / truth}
+    for name in SHAPES:
+        summary[f"{name}: estimate"] = float(np.mean(estimates[name]))
+        summary[f"{name}: truth"] = float(np.mean(truths[name]))
+    return summary

@@ -43,8 +43,12 @@ def conclude(name: str, measured: pa.Table, method: str, q: float, least_ratio: 
     tested = sum(row["event_count"] for row in judged)
     adjusted = _adjusted(judged, tested)
     every = [_flagged(row, adjusted, q) for row in judged]
+    level = max((flagged.p[0] for flagged in every if flagged.p), default=0.0)
     for row, flagged in zip(judged, every, strict=True):
         row["flagged_count"] = sum(flagged.counts)
+        if row["chance_count"]:
+            by_chance = sum(p <= level for p in row["chance_p"])
+            row["false_positive_ratio"] = by_chance / row["chance_count"]
     findings = [
         _finding(name, row, flagged, method)
         for row, flagged in zip(judged, every, strict=True)
@@ -63,7 +67,8 @@ def conclude(name: str, measured: pa.Table, method: str, q: float, least_ratio: 
                 "stratum",
                 "table",
                 "Strata",
-                note="z3_count is what mean + 3 standard deviations would flag, for comparison. "
+                note="z3_count is what mean + 3 standard deviations would flag, for comparison; "
+                "false_positive_ratio what the rule flags in surrogates that are nothing. "
                 "An operation with several modes does several things under one name.",
             ),
         ),
@@ -146,7 +151,7 @@ def _finding(name: str, row: dict[str, Any], flagged: Flagged, method: str) -> F
         f"{format_ns(baseline)}; together {format_ns(float((durations - baseline).sum()))} more, "
         f"{format_ratio(impact)} of the {row['side']} time.",
         confidence_basis="test" if method == "modes" else "heuristic",
-        confidence=1 - flagged.q if method == "modes" else None,
+        confidence=_confidence(row, flagged) if method == "modes" else None,
         evidence_sql=_sql(row, flagged.dur[0]),
         n_events=n_events,
         ts=row["start_ts"],
@@ -165,6 +170,12 @@ def _finding(name: str, row: dict[str, Any], flagged: Flagged, method: str) -> F
         recommendation="Look at what ran beside these events: other streams and threads, copies, "
         "allocations, clock changes, garbage collection.",
     )
+
+
+def _confidence(row: dict[str, Any], flagged: Flagged) -> float:
+    """Give 1 - q, or less where more of the events would be flagged by chance."""
+    by_chance = row.get("false_positive_ratio", 0.0) * row["event_count"] / sum(flagged.counts)
+    return float(max(0.0, 1 - max(flagged.q, by_chance)))
 
 
 def _sql(row: dict[str, Any], least: int) -> str:
@@ -224,6 +235,7 @@ def _table(rows: list[dict[str, Any]]) -> pa.Table:
             "event_count": row["event_count"],
             "flagged_count": row.get("flagged_count", 0),
             "z3_count": row["z3_count"],
+            "false_positive_ratio": row.get("false_positive_ratio"),
             "mode_count": row["mode_count"],
             "baseline_dur": row["baseline_dur"],
             "median_dur": row["median_dur"],
@@ -235,5 +247,6 @@ def _table(rows: list[dict[str, Any]]) -> pa.Table:
     ]
     kinds: dict[str, Any] = dict.fromkeys(kept[0], pa.int64())
     kinds |= {"subject": pa.string(), "side": pa.string(), "total_ratio": pa.float64()}
+    kinds["false_positive_ratio"] = pa.float64()
     kinds |= dict.fromkeys(("baseline_dur", "median_dur", "mean_dur"), pa.float64())
     return pa.Table.from_pylist(kept, pa.schema(list(kinds.items())))

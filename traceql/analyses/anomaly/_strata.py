@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from traceql.analyses import _warmup
-from traceql.analyses.anomaly import _modes
+from traceql.analyses.anomaly import _modes, _surrogates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,6 +42,9 @@ SCHEMA = pa.schema(
         pa.field("candidate_dur", pa.list_(pa.int64())),
         pa.field("candidate_p", pa.list_(pa.float64())),
         pa.field("candidate_count", pa.list_(pa.int64())),
+        # What the rule flags in surrogates: the p of each, and how many events were drawn; 0: none.
+        pa.field("chance_p", pa.list_(pa.float64())),
+        pa.field("chance_count", pa.int64()),
     ]
 )
 
@@ -52,21 +55,21 @@ class Rule(NamedTuple):
     method: str
     least_effect: float
     least_ticks: int
+    least_ratio: float
 
 
 _CANDIDATE_P = 0.01
 """A higher p is never flagged: q is at most the share of events flagged times this."""
 
 
-def measure(tables: Tables, stratum: Sequence[str], rule: Rule, least_ratio: float) -> pa.Table:
+def measure(tables: Tables, stratum: Sequence[str], rule: Rule) -> pa.Table:
     """Judge every stratum of one name.
 
     Args:
         tables: event (one name's, ordered by the stratum's columns, then ts), name, category,
             side, iteration.
         stratum: columns that tell strata apart.
-        rule: see Rule.
-        least_ratio: strata with a smaller share of the time of their side are left out.
+        rule: see Rule; strata with a smaller share of the time of their side are left out.
 
     Returns:
         SCHEMA, one row per stratum that was looked at.
@@ -82,7 +85,7 @@ def measure(tables: Tables, stratum: Sequence[str], rule: Rule, least_ratio: flo
     rows = []
     for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         side = sides[events["side"][start].as_py()]
-        if end - start < _modes.FEWEST or value[start:end].sum() < least_ratio * side["total"]:
+        if end - start < _modes.FEWEST or value[start:end].sum() < rule.least_ratio * side["total"]:
             continue
         first = {column: events[column][start].as_py() for column in stratum}
         within = _window(ts[start:end], issued[start:end], steady)
@@ -157,13 +160,18 @@ def _row(
         "sd_dur": sd,
         "z3_count": int(over.sum()),
     }
-    return row | _judged(value, over, side["quantum"], steps, rule)
+    return row | _judged(value, over, side, steps, rule)
 
 
 def _judged(
-    value: NDArray[np.int64], over: NDArray[np.bool_], quantum: int, steps: int, rule: Rule
+    value: NDArray[np.int64],
+    over: NDArray[np.bool_],
+    side: dict[str, Any],
+    steps: int,
+    rule: Rule,
 ) -> dict[str, Any]:
     """Apply the rule; `over` is what the three-sigma rule flags."""
+    quantum = side["quantum"]
     judged = _modes.judge(value, quantum)
     if rule.method == "z3":
         found = _candidates(value, np.where(over, 0.0, 1.0), over)
@@ -172,11 +180,30 @@ def _judged(
     if usual > rule.least_effect * math.exp(judged.center):
         judged = _modes.beside(judged, value, usual)
     center = math.exp(judged.center)
+    chosen = _chosen(judged, value, quantum, rule)
+    found = _candidates(value, judged.p, chosen)
+    found |= {"baseline_dur": center, "mode_count": judged.modes, "chance_count": 0}
+    # Surrogates are dear: only a stratum that may become a finding has to say how sure it is.
+    if (value[chosen] - center).sum() < rule.least_ratio * side["total"]:
+        return found
+    clean = value[~(chosen & _surrogates.surely(judged.p))]
+    by_chance, drawn = _surrogates.by_chance(
+        clean,
+        quantum,
+        lambda again, drawn: _chosen(again, drawn, quantum, rule),
+        np.random.default_rng(len(value)),
+    )
+    return found | {"chance_p": by_chance, "chance_count": drawn}
+
+
+def _chosen(
+    judged: _modes.Judgement, value: NDArray[np.int64], quantum: int, rule: Rule
+) -> NDArray[np.bool_]:
+    """Say which lengths the rule may flag, whatever false discovery control says later."""
+    center = math.exp(judged.center)
     chosen = judged.p <= _CANDIDATE_P
     chosen &= value >= rule.least_effect * center
-    chosen &= value - center >= rule.least_ticks * quantum
-    found = _candidates(value, judged.p, chosen)
-    return found | {"baseline_dur": center, "mode_count": judged.modes}
+    return np.asarray(chosen & (value - center >= rule.least_ticks * quantum))
 
 
 def _candidates(

@@ -79,6 +79,11 @@ class Duration:
     costs less than a hundredth must also be struck more often than the other strata of its side,
     for the time it takes (Poisson, p < 0.01): interruptions strike all alike.
 
+    Calibration is measured: the same rule, with its fit, runs on twenty surrogates of a stratum:
+    draws from what was not flagged, with a generalised Pareto tail. The share it flags there is the
+    estimated false positive rate (`false_positive_ratio` in the table); `confidence` is 1 - q, or
+    less where that rate explains more of the flagged events.
+
     A finding is a stratum. `value` is the median of its flagged events, `baseline` the center of
     its upper mode, `effect` their ratio (low and high: the shortest and the longest flagged),
     `impact_ratio` the excess over the baseline as a share of the time of its side.
@@ -119,8 +124,7 @@ class Duration:
         return _strata.measure(
             tables,
             _STRATUM,
-            _strata.Rule(self.method, self.least_effect, self.least_ticks),
-            self.least_ratio,
+            _strata.Rule(self.method, self.least_effect, self.least_ticks, self.least_ratio),
         )
 
     def conclude(self, measured: pa.Table) -> Result:

@@ -60,7 +60,7 @@ class Memory:
         "level": Input(_LEVELS, order_by=("ts", "id"), partition_by="device_id"),
     }
 
-    q: float = 0.001
+    q: float = 0.0001
     least_effect: float = 1.05
     least_steps: int = 8
 
