@@ -59,6 +59,18 @@ class Host(NamedTuple):
     name: Int64
 
 
+class Ops(NamedTuple):
+    """Operations of one device, by ts; see the analysis for `part`."""
+
+    ts: Int64
+    end: Int64
+    part: Int64
+    launched: Int64
+    """When the launch returned; NOBODY where it is not known."""
+    thread: Int64
+    is_home: NDArray[np.bool_]
+
+
 class Pieces(NamedTuple):
     """Times of a thread and whose they are, ascending and disjoint."""
 
@@ -77,7 +89,6 @@ class Names:
         self.texts = table["text"].take(pa.array(order))
         self._class = table["class"].to_numpy()[order].astype(np.int8)
         self._marker = table["is_marker"].to_numpy(zero_copy_only=False)[order].astype(bool)
-        self._comm = table["is_comm"].to_numpy(zero_copy_only=False)[order].astype(bool)
 
     def _of(self, ids: Int64, values: Any) -> Any:
         if not len(self.ids):
@@ -93,16 +104,12 @@ class Names:
         """Say which names are of steps."""
         return np.asarray(self._of(ids, self._marker), bool)
 
-    def comms(self, ids: Int64) -> NDArray[np.bool_]:
-        """Say which names are of communication."""
-        return np.asarray(self._of(ids, self._comm), bool)
-
 
 def measure(tables: Tables) -> pa.Table:
     """Measure one stretch.
 
     Args:
-        tables: event (those of the stretch, by ts), name, block, thread, device, gap, iteration.
+        tables: event (those of the stretch), name, block, thread, device, gap, iteration.
 
     Returns:
         SCHEMA: per device rows `part` (what it did) and `cause` (what it waited for, with the name
@@ -118,17 +125,18 @@ def measure(tables: Tables) -> pa.Table:
     first = number == min(tables["block"]["block"].to_pylist())
     walls = _walls(tables)
     low = -(1 << 62) if first else block["lo"]
-    host = _host(event.filter(pc.field("kind") == "host"), names)
+    column = {name: _ints(event, name) for name in event.column_names if name != "block"}
+    host = _host(column, names)
     threads = list(dict.fromkeys(tables["thread"]["utid"].to_pylist()))
     leaves = {utid: _leaves(host, utid) for utid in threads}
     rows: list[dict[str, Any]] = []
     for wall in walls:  # devices: few
         start, end = max(wall.start, low), min(wall.end, block["hi"])
         if start < end:
-            ops = _ops_of(event, wall.device)
-            rows += _charged(wall, Intervals(_one(start), _one(end)), ops, names, leaves)
+            ops = _ops_of(column, wall)
+            rows += _charged(wall, Intervals(_one(start), _one(end)), ops, leaves)
     whole = (min((w.start for w in walls), default=0), max((w.end for w in walls), default=0))
-    rows += _calls(event, whole)
+    rows += _calls(column, whole)
     rows += _texts(names, {row["name_id"] for row in rows if row["row"] == "cause"})
     if first:
         rows += _once(tables, walls, threads)
@@ -164,35 +172,41 @@ def _walls(tables: Tables) -> list[Wall]:
     return found
 
 
-def _ops_of(event: pa.Table, device: int | None) -> pa.Table:
-    ops = event.filter(~pc.field("kind").isin(["host", "none"]))
-    if device is None:
-        return ops.filter(pc.field("device_id").is_null())
-    return ops.filter(pc.field("device_id") == device)
+def _ops_of(column: dict[str, Int64], wall: Wall) -> Ops:
+    device = NOBODY if wall.device is None else wall.device
+    mine = np.flatnonzero((column["part"] >= 0) & (column["place"] == device))
+    mine = mine[np.lexsort((column["id"][mine], column["ts"][mine]))]
+    home = column["is_home"][mine].astype(bool)
+    ts, end, part = (column[name][mine] for name in ("ts", "end_ts", "part"))
+    return Ops(ts, end, part, column["far"][mine], column["other"][mine], home)
 
 
 def _ints(table: pa.Table, column: str) -> Int64:
-    values = table.column(column).combine_chunks().cast(pa.int64()).fill_null(NOBODY)
-    return np.asarray(values.to_numpy(zero_copy_only=False), np.int64)
+    values = table.column(column).combine_chunks()
+    if values.null_count:
+        values = values.cast(pa.int64()).fill_null(NOBODY)
+    return np.asarray(values.to_numpy(zero_copy_only=False)).astype(np.int64, copy=False)
 
 
-def _host(rows: pa.Table, names: Names) -> Host:
+def _host(column: dict[str, Int64], names: Names) -> Host:
     """Tell what each host slice says of its time; parents stand before children."""
-    rows = rows.sort_by([("utid", "ascending"), ("ts", "ascending"), ("depth", "ascending")])
-    ids, parent = _ints(rows, "id"), _ints(rows, "parent_id")
-    name, depth = _ints(rows, "name_id"), _ints(rows, "depth")
-    python = rows["is_python"].combine_chunks().fill_null(False)  # noqa: FBT003  (no keyword there)
-    idle = rows["is_marker"].combine_chunks().fill_null(False)  # noqa: FBT003  (no keyword there)
+    mine = np.flatnonzero(column["part"] == NOBODY)
+    keys = [column[name][mine] for name in ("id", "depth", "ts", "place")]
+    mine = mine[np.lexsort(keys)]
+    ids, parent, name = (column[key][mine] for key in ("id", "far", "other"))
     own = names.classes(name)
-    silent = np.asarray(idle.to_numpy(zero_copy_only=False), bool) | names.markers(name)
-    plain = np.asarray(python.to_numpy(zero_copy_only=False), bool)
+    silent = (column["is_marker"][mine] > 0) | names.markers(name)
+    plain = column["is_python"][mine] > 0
     order = np.argsort(ids, kind="stable")
     place = np.full(len(ids), NOBODY)
     if len(ids):
-        at = np.minimum(np.searchsorted(ids[order], parent), len(ids) - 1)
-        place = np.where((ids[order][at] == parent) & (parent >= 0), order[at], NOBODY)
+        ordered = ids[order]
+        at = np.minimum(np.searchsorted(ordered, parent), len(ids) - 1)
+        place = np.where((ordered[at] == parent) & (parent >= 0), order[at], NOBODY)
+    depth = column["depth"][mine]
     cause, label = _inherited(depth, place, own, name, silent, plain)
-    return Host(_ints(rows, "utid"), _ints(rows, "ts"), _ints(rows, "end_ts"), cause, label)
+    utid, ts, end = (column[key][mine] for key in ("place", "ts", "end_ts"))
+    return Host(utid, ts, end, cause, label)
 
 
 def _inherited(
@@ -237,16 +251,11 @@ def _leaves(host: Host, utid: int) -> Pieces:
 
 
 def _charged(
-    wall: Wall, window: Intervals, ops: pa.Table, names: Names, leaves: dict[int, Pieces]
+    wall: Wall, window: Intervals, ops: Ops, leaves: dict[int, Pieces]
 ) -> list[dict[str, Any]]:
     """Split a window of a device's wall."""
-    order = ops.sort_by([("ts", "ascending"), ("id", "ascending")])
-    ts, end = _ints(order, "ts"), _ints(order, "end_ts")
-    kind = order["kind"].to_numpy(zero_copy_only=False)
-    comm = names.comms(_ints(order, "name_id"))
-    rank = np.where(kind == "memcpy", 2, np.where(kind == "memset", 3, comm.astype(np.int64)))
-    home = np.asarray(order["is_home"].to_numpy(zero_copy_only=False), bool)
-    home &= (ts >= wall.start) & (ts < wall.end)
+    ts, end, rank = ops.ts, ops.end, ops.part
+    home = ops.is_home & (ts >= wall.start) & (ts < wall.end)
     rows, before, busy = [], 0, Intervals(_one(0)[:0], _one(0)[:0])
     parts = ("compute", "exposed_comm", "exposed_memcpy", "exposed_memset")
     for number, part in enumerate(parts):
@@ -257,7 +266,7 @@ def _charged(
         rows.append(_row("part", wall.device, part, length - before, count=begun))
         before = length
     gaps = _without(window, busy)
-    return rows + _blamed(wall, gaps, order, leaves)
+    return rows + _blamed(wall, gaps, ops, leaves)
 
 
 def _row(row: str, device: int | None, what: str, dur: int, **more: Any) -> dict[str, Any]:
@@ -274,11 +283,10 @@ def _without(these: Intervals, others: Intervals) -> Intervals:
 
 
 def _blamed(
-    wall: Wall, gaps: Intervals, ops: pa.Table, leaves: dict[int, Pieces]
+    wall: Wall, gaps: Intervals, ops: Ops, leaves: dict[int, Pieces]
 ) -> list[dict[str, Any]]:
     """Charge the gaps of a device, each along the chain that ends it."""
-    ts, launched = _ints(ops, "ts"), _ints(ops, "launch_end")
-    thread = _ints(ops, "launch_utid")
+    ts, launched, thread = ops.ts, ops.launched, ops.thread
     following = np.searchsorted(ts, gaps.end)  # the operation that ends the gap, if one does
     last = following >= len(ts)
     at = np.minimum(following, max(len(ts) - 1, 0))
@@ -346,11 +354,11 @@ def _met(device: int | None, waiting: Intervals, pieces: Pieces, utid: int) -> l
     ]
 
 
-def _calls(event: pa.Table, whole: tuple[int, int]) -> list[dict[str, Any]]:
+def _calls(column: dict[str, Int64], whole: tuple[int, int]) -> list[dict[str, Any]]:
     """Count the slices of each name that begin in the stretch and overlap the walls."""
-    home = event.filter((pc.field("kind") == "host") & pc.field("is_home"))
-    inside = (_ints(home, "end_ts") > whole[0]) & (_ints(home, "ts") < whole[1])
-    ids, counts = np.unique(_ints(home, "name_id")[inside], return_counts=True)
+    inside = (column["part"] == NOBODY) & (column["is_home"] > 0)
+    inside &= (column["end_ts"] > whole[0]) & (column["ts"] < whole[1])
+    ids, counts = np.unique(column["other"][inside], return_counts=True)
     return [
         {"row": "call", "name_id": name, "count": count}
         for name, count in zip(ids.tolist(), counts.tolist(), strict=True)

@@ -24,8 +24,7 @@ SELECT id, text, CASE
   WHEN regexp_matches(text, $launch_pattern) THEN 6
   WHEN regexp_matches(text, $io_pattern) THEN 2
   ELSE 0 END AS class,
-  regexp_full_match(text, $marker_pattern, 'i') AS is_marker,
-  regexp_matches(text, $comm_pattern, 'i') AS is_comm
+  regexp_full_match(text, $marker_pattern, 'i') AS is_marker
 FROM dim_name
 """
 # Ids ascend with ts: so many ids are one stretch of time.
@@ -79,7 +78,7 @@ ORDER BY device_id, gap_dur DESC, id
 """  # noqa: S608
 _EVENTS = f"""
 WITH ops AS (
-  SELECT op.*, l.ts AS launch_ts, l.ts + l.dur AS launch_end, t.utid AS launch_utid,
+  SELECT op.*, l.ts + l.dur AS launch_end, t.utid AS launch_utid,
     least(op.ts, coalesce(max(op.end_ts) OVER (
       PARTITION BY op.device_id ORDER BY op.ts, op.id
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)) AS from_ts
@@ -88,20 +87,25 @@ WITH ops AS (
   LEFT JOIN track t ON t.id = l.track_id),
 host AS (
   SELECT s.id, s.ts, s.ts + s.dur AS end_ts, t.utid, coalesce(s.name_id, -1) AS name_id, s.depth,
-         s.parent_id, s.category = 'python_function' AS is_python,
-         s.category = 'Trace' AS is_marker
+         s.parent_id, coalesce(s.category = 'python_function', false) AS is_python,
+         coalesce(s.category = 'Trace', false) AS is_marker
   FROM slice s JOIN track t ON t.id = s.track_id
   WHERE s.dur >= 0 AND t.utid IN (SELECT utid FROM ({_THREADS})) AND t.type = 'thread'
     AND s.ts >= $window_start AND s.ts < $window_end),
+comm AS (SELECT id FROM dim_name WHERE regexp_matches(text, $comm_pattern, 'i')),
 event AS (
-  SELECT id, from_ts, ts, end_ts, device_id, NULL AS utid, name_id, kind, launch_ts, launch_end,
-         launch_utid, NULL AS depth, NULL AS parent_id, NULL AS is_python, NULL AS is_marker
+  SELECT id, from_ts, ts, end_ts, coalesce(device_id, -1) AS place, launch_utid AS other,
+         launch_end AS far, false AS is_python, false AS is_marker, 0::TINYINT AS depth,
+         CASE WHEN kind = 'memcpy' THEN 2 WHEN kind = 'memset' THEN 3
+              WHEN name_id IN (SELECT id FROM comm) THEN 1 ELSE 0 END::TINYINT AS part
   FROM ops
   UNION ALL BY NAME
-  SELECT id, ts AS from_ts, ts, end_ts, utid, name_id, depth, parent_id, is_python, is_marker,
-         'host' AS kind
+  SELECT id, ts AS from_ts, ts, end_ts, utid AS place, name_id AS other, parent_id AS far,
+         is_python, is_marker, depth, (-1)::TINYINT AS part
   FROM host),
 block AS ({_BLOCKS})
+-- A device operation: place is the device, other the thread that launched it, far the end of the
+-- launch. A host slice (part -1): place is the thread, other its name, far its parent.
 SELECT e.id // $stretch AS block, true AS is_home, e.* FROM event e
 UNION ALL BY NAME
 SELECT b.block, false AS is_home, e.*
@@ -110,7 +114,7 @@ FROM (SELECT e.*, b.lo AS home_lo, b.hi AS home_hi
 JOIN block b ON b.lo < e.end_ts AND b.hi > e.from_ts AND b.block <> e.id // $stretch
 WHERE e.end_ts > e.home_hi OR e.from_ts < e.home_lo
 UNION ALL BY NAME
-SELECT block, false AS is_home, 'none' AS kind FROM block
+SELECT block, false AS is_home, (-2)::TINYINT AS part FROM block
 """  # noqa: S608
 
 
@@ -159,7 +163,7 @@ class Attribution:
         "thread": Input(_THREADS),
         "device": Input(_DEVICES),
         "gap": Input(_GAPS),
-        "event": Input(_EVENTS, order_by=("ts", "depth", "id"), partition_by="block"),
+        "event": Input(_EVENTS, partition_by="block"),
     }
 
     least_ratio: float = 0.05
