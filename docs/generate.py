@@ -1,17 +1,17 @@
 """Write the generated pages of docs/, or check that they say what the code says.
 
-python docs/generate.py            writes docs/schema.md and docs/reference/*.md
+python docs/generate.py            writes docs/schema.md, docs/reference/*.md, docs/analyses/*.md
 python docs/generate.py --check    exits 1 and names the pages that differ
 """
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import analysis_pages
 import click
 
 DOCS = Path(__file__).resolve().parent
@@ -96,22 +96,6 @@ def errors_page() -> str:
     return f"# Errors\n{_MADE}\n{title}\n\n```text\n{rest.strip()}\n```\n"
 
 
-def analyses_page() -> str:
-    """Give docs/reference/analyses.md: question, method, parameters of every analysis."""
-    from traceql.engine import plugins
-
-    parts = ["# Analyses\n", _MADE]
-    for name in plugins.names("analyses"):
-        analysis = plugins.load("analyses", name)
-        parts.append(f"\n## `{name}`\n\n*{analysis.question}* Scope: {analysis.scope}.\n\n")
-        parts.append(inspect.cleandoc(analysis.__doc__) + "\n")
-        fields = dataclasses.fields(analysis)
-        if fields:
-            parts.append("\n| parameter | default |\n|---|---|\n")
-            parts += [f"| `{f.name}` | `{f.default!r}` |\n" for f in fields]
-    return "".join(parts)
-
-
 def sql_page() -> str:
     """Give docs/reference/sql.md: every object of the standard library."""
     from traceql.query import library
@@ -132,23 +116,27 @@ def pages() -> dict[Path, str]:
         DOCS / "schema.md": schema_page(),
         DOCS / "reference" / "commands.md": commands_page(),
         DOCS / "reference" / "errors.md": errors_page(),
-        DOCS / "reference" / "analyses.md": analyses_page(),
         DOCS / "reference" / "sql.md": sql_page(),
+        **{DOCS / "analyses" / name: text for name, text in analysis_pages.pages(_MADE)},
     }
 
 
 def main() -> int:
     """Write or check the pages."""
     check = "--check" in sys.argv[1:]
-    stale = []
-    for path, text in pages().items():
+    wanted = pages()
+    stale = [path for path in (DOCS / "analyses").glob("*.md") if path not in wanted]
+    if not check:
+        for path in stale:
+            path.unlink()
+    for path, text in wanted.items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             stale.append(path)
             if not check:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
     for path in stale:
-        verb = "differs from the code, run `make docs`" if check else "written"
+        verb = "differs from the code, run `make docs`" if check else "written or removed"
         print(f"{path.relative_to(DOCS.parent)}: {verb}")  # noqa: T201
     return 1 if check and stale else 0
 
