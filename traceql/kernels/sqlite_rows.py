@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traceql.kernels.decorator import bare_kernel, inlined
-from traceql.kernels.sqlite_bytes import big16, big32, big_signed, copy_exactly, varint
+from traceql.kernels.sqlite_bytes import big16, big32, copy_exactly, swapped, varint
+from traceql.kernels.vector import bits_below, load8, load64, same_bytes, signed
 
 if TYPE_CHECKING:
     from traceql.kernels.btree import Bytes, Int64, Leaves, Pages
@@ -29,6 +30,12 @@ MOST_CELLS = 65536 // 6
 """No page has more rows."""
 _END, _FULL, _MORE_TEXT, _MORE_SCRATCH = range(4)
 _PLAIN, _DAMAGED, _TEXT_FULL = 0, -1, -2
+_WHOLE, _CONSTANT, _TEXT, _DOUBLE, _REAL_OF_WHOLE, _OF_ROWID, _REAL_OF_ROWID = range(7)
+_ONE = 0x3FF0000000000000
+"""The bits of 1.0."""
+_PLANS = 128
+"""Plans that are kept, a power of two: records of a table have few forms of headers."""
+_MOST_HEAD = 127
 _MOST_TEXT = (1 << 31) - 64
 _FIRST_TEXT = 1 << 16
 
@@ -82,10 +89,12 @@ class RowReader:
         wanted = self._kinds != SKIPPED
         is_text = self._kinds == BYTES
         self._shape = int(wanted.sum()), int((wanted & ~is_text).sum()), int(is_text.sum())
-        order = np.zeros((2, len(self._kinds)), np.int64)
-        order[0] = np.cumsum(wanted) - 1
-        order[1] = np.where(is_text, np.cumsum(is_text), np.cumsum(wanted & ~is_text)) - 1
-        self._order = order
+        slots = np.where(is_text, np.cumsum(is_text), np.cumsum(wanted & ~is_text)) - 1
+        self._columns = np.flatnonzero(wanted).astype(np.int64)
+        self._slots = np.ascontiguousarray(slots[wanted], np.int64)
+        self._kinds, self._absent = self._kinds[wanted], self._absent[wanted]
+        self._plans = np.zeros((_PLANS + 1, len(self._columns), 4), np.int64)
+        self._met = np.zeros((_PLANS + 1, 4), np.int64)
         self._at = 0
         self._text_bytes = _FIRST_TEXT
         self._scratch = np.empty(0, np.uint8)
@@ -119,8 +128,9 @@ class RowReader:
             room = (capacity, self._text_bytes, len(self._scratch) - 8)
             status, self._at, rows, odd, self._damages, needed = _read(
                 where, sizes, room, self._leaves.page, self._leaves.low, self._leaves.high,
-                self._at, self._kinds, self._order, self._absent, values, values.view(np.float64),
-                state, starts, odd_rows, rowids, self._damaged, self._damages,
+                self._at, self._columns, self._slots, self._kinds, self._absent, self._plans,
+                self._met, values, values.view(np.float64), state, starts,
+                odd_rows, rowids, self._damaged, self._damages,
             )  # fmt: skip
             if rows:
                 return Batch(rows, values, state, starts, text, odd_rows[:odd], rowids)
@@ -214,100 +224,136 @@ def _length(serial: int) -> int:
 
 
 @inlined
-def _number(
-    kind: int, serial: int, at: int, length: int, slot: int, n: int, values: Int64, reals: Float64
-) -> int:
-    """Store a number as int64 or float64; what the cell is."""
-    if serial == 0:
-        values[slot, n] = 0
-        return NULL
-    if serial == 7:
-        bits = big_signed(at, 8)
-        values[slot, n] = bits
-        if kind == INTEGER:
-            return ODD
-        # SQLite gives NULL for what is not a number.
-        return NULL if bits & 0x7FFFFFFFFFFFFFFF > 0x7FF0000000000000 else THERE
-    if serial >= 12:
-        values[slot, n] = 0
-        return ODD
-    value = serial - 8 if serial >= 8 else big_signed(at, length)
-    if kind == INTEGER:
-        values[slot, n] = value
+def _plan_cell(plan: Int64, w: int, kind: int, serial: int, size: int, offset: int) -> int:
+    """Say how a cell of a stored type becomes one of a wanted kind; what it will be."""
+    found = THERE
+    step, operand = _CONSTANT, 0
+    if kind == ROWID or kind == REAL_ROWID:
+        step = _OF_ROWID if kind == ROWID else _REAL_OF_ROWID
+    elif serial == 0:
+        found = NULL
+    elif kind == BYTES:
+        found = THERE if serial >= 12 else ODD
+    elif serial >= 12 or (serial == 7 and kind == INTEGER):
+        found = ODD
+    elif serial == 7:
+        step = _DOUBLE
+    elif serial >= 8:
+        operand = serial - 8
+        if kind == REAL:
+            operand *= _ONE
     else:
-        reals[slot, n] = float(value)
-    return THERE
+        step = _WHOLE if kind == INTEGER else _REAL_OF_WHOLE
+        # The number is read as the end of eight bytes.
+        operand, offset = 64 - 8 * size, offset + size - 8
+    if kind == BYTES:
+        step, operand = _TEXT, (size if found == THERE else 0)
+    plan[w, 0], plan[w, 1], plan[w, 2], plan[w, 3] = step, offset, operand, found
+    return found
 
 
 @inlined
-def _text(
-    serial: int, at: int, length: int, slot: int, n: int, starts: Int32, texts: int, room: int
-) -> int:
-    """Store a text or blob; what the cell is, or minus the bytes that are needed."""
-    used = int(starts[slot, n])
-    starts[slot, n + 1] = used
-    if serial == 0:
-        return NULL
-    if serial < 12:
-        return ODD
-    if used + length > room:
-        return -(used + length)
-    copy_exactly(texts + slot * room + used, at, length)
-    starts[slot, n + 1] = used + length
-    return THERE
+def _plan(
+    start: int, length: int, columns: Int64, kinds: Bytes, absent: NDArray[np.bool_], plan: Int64
+) -> tuple[int, int, int]:
+    """Plan how records with this header are read.
 
-
-@inlined
-def _cells(
-    start: int, length: int, n: int, rowid: int, texts: int, room: int, kinds: Bytes, order: Int64,
-    absent: NDArray[np.bool_], values: Int64, reals: Float64, state: Bytes, starts: Int32,
-) -> tuple[int, int]:  # fmt: skip
-    """Store the columns of a record; status, and whether a cell is odd or the bytes needed."""
+    Returns:
+        Status; the length of the header; whether a cell is odd.
+    """
     end = start + length
     head, at = varint(start, end)
     if at == 0 or head > length or start + head < at:
-        return _DAMAGED, 0
+        return _DAMAGED, 0, 0
     types_end = data = start + head
-    column = odd = 0
-    while at < types_end or column < kinds.shape[0]:
-        serial = size = 0
-        kind = SKIPPED
-        if column < kinds.shape[0]:
-            kind = kinds[column]
-        is_absent = at >= types_end
-        if not is_absent:
-            serial, at = varint(at, types_end)
-            size = _length(serial)
-            if at == 0 or size < 0 or size > end - data:
-                return _DAMAGED, 0
-        if kind != SKIPPED:
-            slot = order[1, column]
-            if kind == BYTES:
-                found = _text(serial, data, size, slot, n, starts, texts, room)
-                if found < 0:
-                    return _TEXT_FULL, -found
-            elif kind == INTEGER or kind == REAL:
-                found = _number(kind, serial, data, size, slot, n, values, reals)
-            else:
-                found = THERE
-                if kind == ROWID:
-                    values[slot, n] = rowid
-                else:
-                    reals[slot, n] = float(rowid)
-            if is_absent and absent[column] and found == NULL:
-                found = ODD
-            odd |= found
-            state[order[0, column], n] = found
+    column = w = odd = 0
+    while at < types_end:
+        serial, at = varint(at, types_end)
+        size = _length(serial)
+        if at == 0 or size < 0 or size > end - data:
+            return _DAMAGED, 0, 0
+        if w < columns.shape[0] and columns[w] == column:
+            odd |= _plan_cell(plan, w, kinds[w], serial, size, data - start)
+            w += 1
         data += size
         column += 1
-    return (_PLAIN if data == end else _DAMAGED), odd & ODD
+    while w < columns.shape[0]:  # columns that were added after this row
+        if _plan_cell(plan, w, kinds[w], 0, 0, 8) == NULL and absent[w]:
+            plan[w, 3] = ODD
+            odd |= ODD
+        w += 1
+    return (_PLAIN if data == end else _DAMAGED), head, odd & ODD
+
+
+@inlined
+def _home(start: int, length: int, last: int) -> tuple[int, int]:
+    """Give the plan that a record of this header has if it is there; and the header's length.
+
+    Those with long headers, and at the end of the file, have the last plan, which serves once.
+    """
+    head = signed(np.uint64(load8(start)))
+    if head > _MOST_HEAD or start > last:
+        return _PLANS, 0
+    word = np.uint64(length)
+    for at in range(0, head, 8):
+        part = load64(start + at)
+        if head - at < 8:
+            part &= bits_below(8 * (head - at))
+        word = (word ^ part) * np.uint64(0x9E3779B97F4A7C15)
+        word ^= word >> np.uint64(32)
+    return signed(word) & (_PLANS - 1), head
+
+
+@inlined
+def _is_planned(met: Int64, known: int, start: int, head: int, length: int) -> bool:
+    if known == _PLANS or met[known, 0] == 0:
+        return False
+    if met[known, 1] != head or met[known, 2] != length:
+        return False
+    return same_bytes(start, met[known, 0], head)
+
+
+@inlined
+def _store(
+    start: int, n: int, rowid: int, texts: int, room: int, slots: Int64, plan: Int64,
+    values: Int64, reals: Float64, state: Bytes, starts: Int32,
+) -> int:  # fmt: skip
+    """Store the cells of a record; 0, or the bytes that a column of texts needs."""
+    for w in range(slots.shape[0]):
+        step, slot, operand, found = plan[w, 0], slots[w], plan[w, 2], plan[w, 3]
+        if step == _WHOLE:
+            values[slot, n] = (swapped(load64(start + plan[w, 1])) << operand) >> operand
+        elif step == _CONSTANT:
+            values[slot, n] = operand
+        elif step == _TEXT:
+            used = int(starts[slot, n])
+            needed: int = used + operand
+            if needed > room:
+                return needed
+            copy_exactly(texts + slot * room + used, start + plan[w, 1], operand)
+            starts[slot, n + 1] = needed
+        elif step == _DOUBLE:
+            bits = swapped(load64(start + plan[w, 1]))
+            values[slot, n] = bits
+            # SQLite gives NULL for what is not a number.
+            found = NULL if bits & 0x7FFFFFFFFFFFFFFF > 0x7FF0000000000000 else THERE
+        elif step == _REAL_OF_WHOLE:
+            whole = (swapped(load64(start + plan[w, 1])) << operand) >> operand
+            reals[slot, n] = float(whole)
+        elif step == _OF_ROWID:
+            values[slot, n] = rowid
+        else:
+            reals[slot, n] = float(rowid)
+        state[w, n] = found
+    return 0
 
 
 @bare_kernel
 def _read(
     where: tuple[int, int, int], sizes: tuple[int, int, int], room: tuple[int, int, int],
-    leaves: Int64, lows: Int64, highs: Int64, at: int, kinds: Bytes, order: Int64,
-    absent: NDArray[np.bool_], values: Int64, reals: Float64, state: Bytes, starts: Int32,
+    leaves: Int64, lows: Int64, highs: Int64, at: int, columns: Int64, slots: Int64,
+    kinds: Bytes, absent: NDArray[np.bool_], plans: Int64, met: Int64, values: Int64,
+    reals: Float64, state: Bytes, starts: Int32,
     odd_rows: Int64, rowids: Int64, damaged: Int64, damages: int,
 ) -> tuple[int, int, int, int, int, int]:  # fmt: skip
     """Read whole pages until one does not fit.
@@ -316,6 +362,7 @@ def _read(
         Status; the next leaf; rows; rows with odd cells; damaged pages; bytes needed.
     """
     n = odd = needed = 0
+    last = where[0] + sizes[0] * sizes[2] - _MOST_HEAD - 32
     while at < leaves.shape[0]:
         number = leaves[at]
         page = where[0] + (number - 1) * sizes[0]
@@ -341,12 +388,24 @@ def _read(
                 status = _DAMAGED
                 break
             low = rowid
-            status, needed = _cells(start, length, n, rowid, where[1], room[1], kinds, order,
-                                    absent, values, reals, state, starts)  # fmt: skip
-            if status != _PLAIN:
+            known, head_bytes = _home(start, length, last)
+            if not _is_planned(met, known, start, head_bytes, length):
+                met[known, 0] = 0
+                status, head_bytes, is_odd = _plan(
+                    start, length, columns, kinds, absent, plans[known]
+                )
+                if status != _PLAIN:
+                    break
+                met[known, 1], met[known, 2], met[known, 3] = head_bytes, length, is_odd
+                # What was put together elsewhere will be overwritten.
+                met[known, 0] = start if where[0] <= start <= last else 0
+            needed = _store(start, n, rowid, where[1], room[1], slots, plans[known],
+                            values, reals, state, starts)  # fmt: skip
+            if needed:
+                status = _TEXT_FULL
                 break
             rowids[n] = rowid
-            if needed:
+            if met[known, 3]:
                 odd_rows[odd] = n
                 odd += 1
             n += 1
