@@ -32,7 +32,7 @@ class ArgTypes:
     def _looked_up(self, leaf: str) -> str:
         if not _FIRST.fullmatch(leaf):
             return "text"
-        pattern = f'"{re.escape(leaf)}"' + r"\s*:\s*\[?\s*(\x01|-?\d+(?:\.\d|[eE])?|.)"
+        pattern = f'"{re.escape(leaf)}"' + r"\s*:\s*(\x01|-?\d+(?:\.\d|[eE])?|\[[^\]]*|.)"
         quoted = pattern.replace("'", "''")
         sources = [("dim_args", "text"), *((t, "args") for t in ("track", "process", "thread",
                                                                  "device"))]  # fmt: skip
@@ -42,15 +42,22 @@ class ArgTypes:
             for table, column in sources
         ]
         rows = self._engine.ask(f"SELECT DISTINCT v FROM ({' UNION ALL '.join(parts)})")  # noqa: S608
-        return _common({_kind(str(row[0])) for row in rows if row[0]})
+        return _common({kind for row in rows if row[0] for kind in _kinds(str(row[0]))})
+
+
+def _kinds(start: str) -> set[str]:
+    """Give the kinds of a value, or of the members of an array, by how each begins."""
+    if not start.startswith("["):
+        return {_kind(start)}
+    return {_kind(part.strip()) for part in start[1:].split(",") if part.strip()}
 
 
 def _kind(start: str) -> str:
-    if start == "\x01" or re.fullmatch(r"-?\d+", start):
+    if start.startswith("\x01") or re.fullmatch(r"-?\d+", start):
         return "int"
     if re.match(r"-?\d", start):
         return "real"
-    return {"t": "bool", "f": "bool", "n": "null"}.get(start, "text")
+    return {"t": "bool", "f": "bool", "n": "null"}.get(start[:1], "text")
 
 
 def _common(kinds: set[str]) -> str:

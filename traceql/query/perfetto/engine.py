@@ -267,6 +267,7 @@ class DialectEngine(_Engine):
 
     def _around(self, *, lean: bool, stacks: bool) -> Surroundings:
         own = dict(self.objects.items())
+        views = frozenset(library.objects()) - frozenset(own)
         hidden = {n: o.hidden for n, o in own.items() if o.hidden.lower() != n}
         if lean:
             hidden |= {"slice": "_lean_slice"}
@@ -277,7 +278,7 @@ class DialectEngine(_Engine):
             if item.order and item.made == "table":
                 orders |= {name: item.order, item.hidden: item.order}
         return Surroundings(
-            orders | {"_lean_slice": ("id",), _BY_STACK: ("id",)}, hidden, self._args.type_of
+            orders | {"_lean_slice": ("id",), _BY_STACK: ("id",)}, hidden, self._args.type_of, views
         )
 
     def _table(self, mention: guard.Mention, ctes: set[str], text: str) -> list[str]:

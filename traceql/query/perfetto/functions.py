@@ -91,17 +91,13 @@ class Functions:
         import duckdb
 
         engine, name = self._engine, statement.name.lower()
-        arguments = [operators.named(f"_p_{a.name.lower()}") for a in statement.arguments]
         nulls = ", ".join(f"NULL::{engine_type(a.type) or 'BIGINT'}" for a in statement.arguments)
         fixes = Fixes()
         for _ in range(_MOST_FIXES):
             sql = engine.translated(statement.body, complaints, fixes, statement.arguments)
             call = f"_u_{name}({nulls})"
-            if statement.table_returns:
-                made, trial = f"TABLE {sql}", f"SELECT * FROM {call}"  # noqa: S608
-            else:
-                made, trial = f"({scalar(sql, statement.returns)})", f"SELECT {call}"
-            create = f"CREATE OR REPLACE TEMP MACRO _u_{name}({', '.join(arguments)}) AS {made}"
+            create = f"CREATE OR REPLACE TEMP MACRO _u_{name}{_definition(sql, statement)}"
+            trial = f"SELECT * FROM {call}" if statement.table_returns else f"SELECT {call}"  # noqa: S608
             try:
                 engine.connection.execute(create).fetchall()
                 engine.connection.sql(trial)
@@ -126,6 +122,29 @@ class Functions:
         engine.plain.function(name, len(names), _runner(engine.plain.first, text, names))
         self._plain[name] = len(names)
         return True
+
+
+def _definition(sql: str, statement: Statement) -> str:
+    """Give parameters and body of the engine's macro.
+
+    A query takes its arguments from a row of their own: put into it as they are, a column given as
+    an argument would mean a column of the query's tables.
+    """
+    names = [operators.named(f"_p_{a.name.lower()}") for a in statement.arguments]
+    given = [operators.named(f"_a_{a.name.lower()}") for a in statement.arguments]
+    row = ", ".join(f"{value} AS {name}" for value, name in zip(given, names, strict=True))
+    if statement.table_returns:
+        if not names:
+            return f"() AS TABLE {sql}"
+        return (
+            f"({', '.join(given)}) AS TABLE SELECT __tq_body.* EXCLUDE (__tq_place) "  # noqa: S608
+            f"FROM (SELECT {row}) AS __tq_args, LATERAL (SELECT *, row_number() OVER () "
+            f"AS __tq_place FROM ({sql})) AS __tq_body ORDER BY __tq_place"
+        )
+    body, is_alone = scalar(sql, statement.returns)
+    if is_alone or not names:
+        return f"({', '.join(names)}) AS ({body})"
+    return f"({', '.join(given)}) AS (SELECT {body} FROM (SELECT {row}) AS __tq_args)"  # noqa: S608
 
 
 def _runner(

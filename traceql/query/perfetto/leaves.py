@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from traceql.errors import QueryError
 from traceql.query import library
+from traceql.query.perfetto import extras
 from traceql.query.perfetto.operators import named
 from traceql.query.perfetto.plain import NotPlain
 from traceql.query.perfetto.tokens import closing, tokenize
@@ -37,6 +38,7 @@ class Leaves:
         self._seen(tokens)
         self._words = {t.value.lower() for t in self._tokens if t.kind in {"word", "quoted"}}
         self._there: dict[str, str] = {}
+        self._hidden: set[str] = set()
 
     def _seen(self, tokens: Sequence[Token]) -> None:
         """Note the views that a statement means, however deep: their columns are asked for, too."""
@@ -60,6 +62,8 @@ class Leaves:
                 try:
                     return run()
                 except NotPlain as error:
+                    if self._hides(extras.ambiguous(str(error))):
+                        continue
                     name = error.missing.lower()
                     if not name or name in self._there or len(self._there) >= _MOST_TABLES:
                         raise
@@ -67,6 +71,17 @@ class Leaves:
                         raise
         finally:
             self.clear()
+
+    def _hides(self, column: str) -> bool:
+        """Take away a column that made a name ambiguous, from tables that should lack it."""
+        if not column or column in self._hidden:
+            return False
+        self._hidden.add(column)
+        for name, kind in list(self._there.items()):
+            if kind == "table" and column in extras.of(name):
+                self._engine.plain.drop(name)
+                del self._there[name]
+        return True
 
     def clear(self) -> None:
         """Take away what was brought."""
@@ -131,14 +146,18 @@ class Leaves:
 
         own = self._engine.objects.get(name)
         found = library.objects().get(name)
-        if own is None and (found is None or found.kind != "view" or found.is_private):
+        if own is None and (found is None or found.kind != "view"):
             return False
         table = own.hidden if own is not None else self._engine.standing_for(name, self._tokens)
         try:
             if own is not None:
                 self._engine.objects.go([name])
             relation = self._engine.probe(table)
-            kept = [c for c in relation.columns if self._asks_all() or c.lower() in self._words]
+            gone = self._hidden & extras.of(name) if own is None else set()
+            kept = [
+                c for c in relation.columns
+                if (self._asks_all() or c.lower() in self._words) and c.lower() not in gone
+            ]  # fmt: skip
             order = ", ".join(named(c) for c in self._order(name, relation.columns))
             text = ", ".join(named(c) for c in kept or relation.columns[:1])
             sql = f"SELECT {text} FROM {named(table)}"  # noqa: S608

@@ -18,6 +18,8 @@ class Fixes:
     """Names in double quotes that are texts, because no column has them."""
     text_casts: bool = False
     """CAST(… AS INT) is applied to a text somewhere."""
+    hidden: set[str] = field(default_factory=set)
+    """Columns that Perfetto's tables lack and that made a name ambiguous."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,13 @@ class Surroundings:
 
     `orders` gives, by table, the columns in whose order its rows come; `renamed` the hidden name
     of a temp table that has a name of the library; `arg_type` the type of an arg: int, bool, real
-    or text.
+    or text; `tables` names the views of the library.
     """
 
     orders: Mapping[str, tuple[str, ...]]
     renamed: Mapping[str, str]
     arg_type: Callable[[str], str]
+    tables: frozenset[str] = frozenset()
 
 
 def rewritten(text: str, around: Surroundings, fixes: Fixes, labels: list[str] | None) -> str:
@@ -48,12 +51,13 @@ def rewritten(text: str, around: Surroundings, fixes: Fixes, labels: list[str] |
     """
     import sqlglot
 
-    from traceql.query.perfetto import meaning, ordering
+    from traceql.query.perfetto import extras, meaning, ordering
 
     tree = sqlglot.parse_one(text, read="sqlite")
     _label(tree, labels)
     tree = meaning.apply(tree, around, fixes)
     ordering.apply(tree, around)
+    extras.hide(tree, fixes, around.tables)
     return tree.sql(dialect="duckdb", identify=True, normalize_functions=False, comments=False)
 
 

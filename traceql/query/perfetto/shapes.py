@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from traceql.query.perfetto import extras
+
 if TYPE_CHECKING:
     from traceql.query.perfetto.complaints import Complaints
     from traceql.query.perfetto.rewrite import Fixes
@@ -15,6 +17,10 @@ _AS_INTEGER = ("BOOLEAN", "HUGEINT", "UHUGEINT")
 def learn(error: Exception, complaints: Complaints, fixes: Fixes) -> bool:
     """Whether a binder's error teaches how to write the statement otherwise."""
     message = str(error)
+    column = extras.ambiguous(message)
+    if column and column not in fixes.hidden:
+        fixes.hidden.add(column)
+        return True
     found = re.search(r'Referenced (?:column|table) "([^"]+)"', message)
     if found and found[1] in complaints.quoted and found[1] not in fixes.literals:
         fixes.literals.add(found[1])
@@ -46,17 +52,18 @@ def cast_of(kind: str) -> str:
     return "DOUBLE" if kind.startswith("DECIMAL") else ""
 
 
-def scalar(sql: str, returns: str) -> str:
-    """Give the body of a scalar function: its expression alone where it reads no table."""
+def scalar(sql: str, returns: str) -> tuple[str, bool]:
+    """Give the body of a scalar function, and whether it is an expression that reads no table."""
     import sqlglot
     from sqlglot import exp
 
     tree = sqlglot.parse_one(sql, read="duckdb")
-    body = f"({sql})"
+    body, is_alone = f"({sql})", False
     if isinstance(tree, exp.Select) and {k for k, v in tree.args.items() if v} <= {"expressions"}:
         item = tree.expressions[0]
+        is_alone = item.find(exp.Select) is None
         body = (item.this if isinstance(item, exp.Alias) else item).sql(
             dialect="duckdb", identify=True, normalize_functions=False
         )
     kind = engine_type(returns)
-    return f"CAST({body} AS {kind})" if kind else body
+    return (f"CAST({body} AS {kind})" if kind else body), is_alone
