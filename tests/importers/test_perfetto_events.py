@@ -162,6 +162,41 @@ def test_flows_go_in_time_from_slice_to_slice(tmp_path: Path) -> None:
     ) == [("producer", "consumer"), ("consumer", "last"), ("anew", "then")]
 
 
+def test_flows_of_ends_are_those_of_what_they_end(tmp_path: Path) -> None:
+    one, two = (47, wire.Fixed(1)), (47, wire.Fixed(2))
+    ask = Asked(trace(
+        MAIN, described(20, (2, "other")),
+        event(10, 1, 11, (23, "outer"), one), event(20, 1, 11, (23, "inner")),
+        event(30, 2, 11, one), event(40, 2, 11),
+        event(50, 3, 20, (23, "both"), (48, wire.Fixed(1)), two),
+        event(60, 3, 20, (23, "end"), two), event(61, 3, 20, (23, "more"), one),
+    ), tmp_path)  # fmt: skip
+    assert ask(
+        "SELECT o.name, i.name FROM flow f JOIN slice o ON o.id = f.slice_out "
+        "JOIN slice i ON i.id = f.slice_in ORDER BY o.ts"
+    ) == [("outer", "inner"), ("inner", "both"), ("both", "end")]
+
+
+def test_another_uuid_of_a_tid_or_pid_is_another_thread_or_process(tmp_path: Path) -> None:
+    ask = Asked(trace(
+        described(1, (4, wire.thread(5, 1, "t1"))), described(10, (3, wire.process(5, "p1"))),
+        event(1, 3, 1, (23, "a")), event(2, 3, 10, (23, "b")),
+        described(3, (4, wire.thread(5, 1, "t3"))), event(3, 3, 3, (23, "c")),
+        described(20, (3, wire.process(5, "p2"))), described(21, (4, wire.thread(5, 4, "t4"))),
+        event(4, 3, 20, (23, "d")), event(5, 3, 21, (23, "e")), event(6, 3, 1, (23, "f")),
+        event(7, 3, 20, (23, "g"), (6, message((18, 5), (19, 4)))),
+        described(13, (5, 10)), event(8, 3, 13, (23, "first")), event(9, 3, 13, (23, "second")),
+    ), tmp_path)  # fmt: skip
+    assert ask(
+        "SELECT s.name, t.name, p.name, k.name FROM slice s JOIN track k ON k.id = s.track_id "
+        "LEFT JOIN thread t USING (utid) JOIN process p ON p.upid = k.upid ORDER BY s.ts"
+    ) == [
+        ("a", "t1", "p1", None), ("b", None, "p1", None), ("c", "t3", "p1", None),
+        ("d", None, "p2", None), ("e", "t4", "p2", None), ("f", "t1", "p1", None),
+        ("g", "t4", "p2", None), ("first", None, "p1", "first"), ("second", None, "p1", "first"),
+    ]  # fmt: skip
+
+
 def test_clocks_are_related_by_the_last_snapshot_before(tmp_path: Path) -> None:
     def at(clock: int, ts: int, name: str, sequence: int = 1) -> bytes:
         inner = message((9, 3), (11, 11), (23, name))
@@ -234,6 +269,10 @@ def test_times_as_differences(tmp_path: Path) -> None:
     assert ask("SELECT s.name, s.ts, s.thread_ts, t.tid FROM slice s JOIN track k ON k.id = "
                "s.track_id JOIN thread t USING (utid) ORDER BY s.ts") == [
         ("a", 101_000, 12_000, 6), ("b", 104_000, 13_000, 6),
+    ]  # fmt: skip
+    assert ask("SELECT k.name, c.ts, c.value FROM counter c JOIN thread_counter_track k "
+               "ON k.id = c.track_id ORDER BY c.ts") == [
+        ("thread_time", 101_000, 12_000), ("thread_time", 104_000, 13_000),
     ]  # fmt: skip
 
 

@@ -97,6 +97,15 @@ class Actors:
             return idle
         return self._new(tid, None)
 
+    def another_process(self, pid: int) -> Process:
+        """Give a pid to a new process."""
+        self._by_pid.pop(pid, None)
+        return self.process(pid)
+
+    def another_thread(self, tid: int, pid: int) -> Thread:
+        """Give a tid to a new thread of a process."""
+        return self._new(tid, self.process(pid))
+
     def start_process(self, pid: int, ts: int, parent: Process | None) -> Process:
         """Start a process; one of the same pid that has ended makes room for it."""
         before = self._by_pid.get(pid)

@@ -29,6 +29,8 @@ class Context:
     tracks: Tracks = field(default_factory=Tracks)
     clocks: Clocks = field(default_factory=Clocks)
     unread: Counter[str] = field(default_factory=Counter)
+    devices: dict[int, str | None] = field(default_factory=dict)
+    """GPUs that work was seen on, and their vendors."""
     release: str = ""
     """Release of the kernel, which says what its states mean."""
     _ordinal: int = 0

@@ -14,6 +14,7 @@ from traceql.importers.perfetto.messages import (
     THREAD_DESCRIPTOR,
     TRACK_DESCRIPTOR,
 )
+from traceql.importers.perfetto.rocm import describe_counter
 from traceql.importers.perfetto.wire import Fields, decode
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ class Described:
         self._context = context
         self._descriptors: dict[int, Fields] = {}
         self._by_uuid: dict[int, Track] = {}
+        self._threads: dict[int, Thread] = {}
+        self._processes: dict[int, Process] = {}
+        self._owners: dict[tuple[str, int], int] = {}
+        """The uuid that describes a thread or process, by its kind and number."""
 
     def descriptor(self, data: bytes) -> None:
         """Read a descriptor; a later one of the same uuid adds to the first.
@@ -57,16 +62,46 @@ class Described:
         known = self._descriptors.setdefault(uuid, {})
         known.update(fields)
         if "process" in fields:
-            self.process(fields["process"], fields.get("chrome_process"))
+            self._process_of(uuid, fields["process"], fields.get("chrome_process"))
         if "thread" in fields:
-            self.thread(fields["thread"])
+            self._thread_of(uuid, fields["thread"])
         track = self._by_uuid.get(uuid)
         if track is not None:
-            self._describe(track, known)
+            self._describe(uuid, track, known)
+
+    def _process_of(self, uuid: int, fields: Fields, chrome: Fields | None = None) -> Process:
+        """Give the process of a uuid; another uuid for a pid means that the pid is used again."""
+        actors, pid = self._context.actors, fields.get("pid", 0)
+        found = self._processes.get(uuid)
+        if found is None:
+            found = actors.process(pid)
+            if self._owners.get(("process", found.upid), uuid) != uuid:
+                found = actors.another_process(pid)
+            self._owners["process", found.upid] = uuid
+            self._processes[uuid] = found
+        return self._tell_process(found, fields, chrome)
+
+    def _thread_of(self, uuid: int, fields: Fields) -> Thread:
+        """Give the thread of a uuid; another uuid for a tid means that the tid is used again."""
+        actors = self._context.actors
+        found = self._threads.get(uuid)
+        if found is None:
+            tid, pid = fields.get("tid", 0), fields.get("pid", 0)
+            found = actors.thread(tid, pid)
+            if self._owners.get(("thread", found.utid), uuid) != uuid:
+                found = actors.another_thread(tid, pid)
+            self._owners["thread", found.utid] = uuid
+            self._threads[uuid] = found
+        return self._tell_thread(found, fields)
 
     def process(self, fields: Fields, chrome: Fields | None = None) -> Process:
-        """Take what a descriptor says of a process."""
-        process = self._context.actors.process(fields.get("pid", 0))
+        """Take what a descriptor says of the process of a pid."""
+        return self._tell_process(
+            self._context.actors.process(fields.get("pid", 0)), fields, chrome
+        )
+
+    @staticmethod
+    def _tell_process(process: Process, fields: Fields, chrome: Fields | None) -> Process:
         if "process_name" in fields:
             process.name, process.sure = fields["process_name"], OF_DESCRIPTOR
         if fields.get("cmdline"):
@@ -84,8 +119,12 @@ class Described:
         return process
 
     def thread(self, fields: Fields) -> Thread:
-        """Take what a descriptor says of a thread."""
+        """Take what a descriptor says of the thread of a tid."""
         thread = self._context.actors.thread(fields.get("tid", 0), fields.get("pid", 0))
+        return self._tell_thread(thread, fields)
+
+    @staticmethod
+    def _tell_thread(thread: Thread, fields: Fields) -> Thread:
         thread.call(fields.get("thread_name"), OF_DESCRIPTOR)
         if "legacy_sort_index" in fields:
             thread.args["thread_sort_index_hint"] = fields["legacy_sort_index"]
@@ -117,16 +156,16 @@ class Described:
             track.args["track_uuid"] = uuid
             return track
         if "thread" in fields and "counter" not in fields:
-            track = tracks.of_thread(self.thread(fields["thread"]))
+            track = tracks.of_thread(self._thread_of(uuid, fields["thread"]))
         elif "process" in fields and "counter" not in fields:
-            track = tracks.of_process(self.process(fields["process"]))
+            track = tracks.of_process(self._process_of(uuid, fields["process"]))
         else:
             track = tracks.new("counter" if "counter" in fields else "async")
             track.args["track_uuid"] = uuid
-        self._describe(track, fields)
+        self._describe(uuid, track, fields)
         return track
 
-    def _describe(self, track: Track, fields: Fields) -> None:
+    def _describe(self, uuid: int, track: Track, fields: Fields) -> None:
         name = fields.get("name") or fields.get("static_name") or fields.get("atrace_name")
         track.name = name or track.name
         parent = self._by_uuid.get(fields.get("parent_uuid", 0))
@@ -135,9 +174,9 @@ class Described:
         if track.type in {"async", "counter"}:
             # Told once more here: the descriptor may come after the events.
             if "thread" in fields:
-                track.thread = self.thread(fields["thread"])
+                track.thread = self._thread_of(uuid, fields["thread"])
             if "process" in fields:
-                track.process = self.process(fields["process"])
+                track.process = self._process_of(uuid, fields["process"])
         for key in ("description", "child_ordering", "sibling_order_rank"):
             if key in fields:
                 track.args[key] = fields[key]
@@ -153,6 +192,7 @@ class Described:
             track.name = track.name or builtin[0]
         track.unit = counter.get("unit_name") or _UNITS.get(counter.get("unit", 0)) or track.unit
         track.multiplier = counter.get("unit_multiplier", 0) or 1
+        describe_counter(track)
         track.incremental = bool(counter.get("is_incremental"))
         if "y_axis_share_key" in counter:
             track.args["y_axis_share_key"] = counter["y_axis_share_key"]

@@ -27,10 +27,11 @@ class Flows:
         self, flow_id: int, ordinal: int, ts: int, track_id: int, *, terminates: bool,
         enclosing: bool,
     ) -> None:  # fmt: skip
-        """Add a point: of the slice of an ordinal, or of the one that encloses a time."""
+        """Add a point: of the slice of an ordinal, or of the one that ends at a time."""
         self._ids.append(flow_id)
         flags = _TERMINATES * terminates | _ENCLOSING * enclosing
-        self._numbers.extend((ordinal, ts, track_id, flags))
+        # What ends at a time encloses the nanosecond before.
+        self._numbers.extend((ordinal, ts - enclosing, track_id, flags))
 
     def chunks(self) -> Iterator[Chunk]:
         """Give the rows of `flow_point`, in the order of the file.

@@ -188,6 +188,8 @@ class Gpu:
         track, is_new = tracks.get("gpu_stream", key, name)
         if is_new:
             track.device_id = int32(gpu)
+            if track.device_id is not None:
+                self._context.devices.setdefault(track.device_id, None)
             track.stream_id = number if 0 <= number < 1 << 63 else None
         return track
 

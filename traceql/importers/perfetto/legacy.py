@@ -9,6 +9,7 @@ from traceql.importers.perfetto.messages import LEGACY_EVENT
 from traceql.importers.perfetto.wire import Fields, decode
 
 if TYPE_CHECKING:
+    from traceql.importers.perfetto.actors import Actors, Thread
     from traceql.importers.perfetto.context import Context
     from traceql.importers.perfetto.flows import Flows
     from traceql.importers.perfetto.sequences import Sequence
@@ -48,6 +49,36 @@ class LegacyTimes:
             thread_ts = None
         return ts, thread_ts
 
+    def count(
+        self, e: Fields, ts: int, thread_ts: int | None, thread: Thread, sequence: Sequence
+    ) -> None:
+        """Count CPU time and instructions of a thread, as Perfetto does beside the slices."""
+        context = self._context
+        if thread_ts is not None:
+            track = context.tracks.counter("thread_time", thread=thread)
+            context.count_value(track, ts, float(thread_ts))
+        delta = e.get("thread_instruction_count_delta")
+        if delta is not None:
+            total = sequence.clock_times.get("instructions", 0) + delta
+            sequence.clock_times["instructions"] = total
+        else:
+            total = e.get("thread_instruction_count_absolute")
+        if total is not None:
+            track = context.tracks.counter("thread_instruction_count", thread=thread)
+            context.count_value(track, ts, float(total))
+
+
+def overridden(data: bytes, actors: Actors) -> Thread | None:
+    """Give the thread on which an event says that it lies, other than that of its writer.
+
+    Raises:
+        WireError: it is damaged.
+    """
+    legacy = decode(LEGACY_EVENT, data)
+    if "tid_override" not in legacy or "pid_override" not in legacy:
+        return None
+    return actors.thread(legacy["tid_override"], legacy["pid_override"])
+
 
 class Legacy:
     """Events with a phase."""
@@ -84,7 +115,8 @@ class Legacy:
         elif phase and phase in "stf":
             key = legacy.get("bind_id", legacy.get("unscoped_id", legacy.get("global_id")))
             if key is not None:
-                self._flows.point(key, ordinal, ts, track.track_id, terminates=phase == "f",
+                # It starts or ends in the slice around it, not in the one that ends here.
+                self._flows.point(key, ordinal, ts + 1, track.track_id, terminates=phase == "f",
                                   enclosing=True)  # fmt: skip
             return
         else:

@@ -12,6 +12,7 @@ _LONGEST_BYTES = 256 << 20
 _CHAIN = 3
 """Packets that must follow each other before a place is taken for the start of one."""
 _INFLATED_BYTES = 1 << 20
+_SHORT = 3
 _KEEP = 20
 """Bytes that the key and length of a field may take."""
 
@@ -36,8 +37,12 @@ class Splitter:
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         """Give offset and content of each packet."""
-        while self._need(1):
+        while self._need(_KEEP) or self._need(1):
             start = self._at
+            quick = self._quick()
+            if quick is not None:
+                yield self._passed + start, quick
+                continue
             try:
                 key, size, head = self._head()
                 if not self._need(head - start + size):
@@ -47,6 +52,9 @@ class Splitter:
                 start = self._at
                 head = self._head()[2]
             except WireError:
+                if self._ended and len(self._buffer) - self._at < _KEEP:
+                    self._count("packet_truncated", self._passed + self._at)
+                    return
                 if not self._resync():
                     return
                 continue
@@ -55,6 +63,23 @@ class Splitter:
                 yield self._passed + start, self._buffer[head : head + size]
             else:
                 self._count("field_unknown", self._passed + start)
+
+    def _quick(self) -> bytes | None:
+        """Take a packet of less than 16 KiB that lies in the buffer whole; None otherwise."""
+        buffer, at = self._buffer, self._at
+        if len(buffer) - at < _SHORT or buffer[at] != _PACKET:
+            return None
+        size, head = buffer[at + 1], at + 2
+        if size >= 0x80:
+            more = buffer[head]
+            if more >= 0x80:
+                return None
+            size, head = size & 0x7F | more << 7, head + 1
+        last = head + size
+        if last > len(buffer):
+            return None
+        self._at = last
+        return buffer[head:last]
 
     def _head(self) -> tuple[int, int, int]:
         """Give the key of the field at the cursor, its size and where its content starts."""

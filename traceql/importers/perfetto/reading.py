@@ -15,6 +15,7 @@ from traceql.importers.perfetto.gpu import Gpu
 from traceql.importers.perfetto.messages import PACKET, PROCESS_DESCRIPTOR, THREAD_DESCRIPTOR
 from traceql.importers.perfetto.packets import Splitter, inflated, unzstd
 from traceql.importers.perfetto.processes import Processes
+from traceql.importers.perfetto.rows import chunk
 from traceql.importers.perfetto.samples import Samples
 from traceql.importers.perfetto.sequences import CLEARED, NEEDED, Sequence
 from traceql.importers.perfetto.system import System
@@ -101,6 +102,9 @@ class Reading:
         yield from context.actors.chunks()
         yield from context.tracks.chunks()
         yield from self._samples.chunks()
+        if context.devices:
+            rows = [(number, "gpu", vendor) for number, vendor in sorted(context.devices.items())]
+            yield chunk("device", ("device_id", "kind", "vendor"), rows)
         yield from context.diagnostics.chunk(self._source.damage)
 
     def _packet(self, raw: bytes, offset: int, depth: int) -> None:

@@ -26,6 +26,9 @@ _COPY_KINDS = {
     "HOST_TO_DEVICE": "htod", "DEVICE_TO_HOST": "dtoh", "DEVICE_TO_DEVICE": "dtod",
     "HOST_TO_HOST": "htoh",
 }  # fmt: skip
+_UNITS = {"watts": "W", "deg C": "°C", "megabytes": "MB"}
+_COUNTER = re.compile(r"(?:GPU|COPY BYTES to|ALLOCATE BYTES on|SCRATCH)\b[^\[]*\[(\d+)\]")
+_THREAD = re.compile(r"THREAD \d+ \((\d+)\)")
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 
@@ -51,6 +54,8 @@ class Rocm:
         values: Any = json.loads(args)
         if not isinstance(values, dict):
             return None
+        if category in _HOST:
+            self._name_thread(track)
         correlation = _integer(values, "corr_id", "correlation_id", "stack_id")
         kernel = category in _KERNELS
         if correlation is not None and (kernel or category in _COPIES or category in _LAUNCHES):
@@ -62,12 +67,22 @@ class Rocm:
             self._copy(ordinal, name or "", values, correlation, track)
         return correlation
 
+    def _name_thread(self, track: Track) -> None:
+        """Tracks of threads other than the first are only named after them."""
+        found = _THREAD.fullmatch(track.name or "") if track.type == "async" else None
+        process = track.parent.process if track.parent else None
+        if found and process is not None:
+            track.type = "thread"
+            track.thread = self._context.actors.thread(int(found[1]), process.pid)
+
     def _kernel(
         self, ordinal: int, values: dict[str, Any], correlation: int | None, track: Track
     ) -> None:
         device = _number_of(values.get("agent", values.get("device")))
         stream = _integer(values, "stream_ID", "stream_id", "stream", "queue")
         _mark(track, device, stream)
+        if device is not None:
+            self._context.devices[device] = "amd"
         self._context.rows["gpu_span"].append((
             ordinal, "kernel", device, stream, correlation, *(None,) * 8,
             int32(_integer(values, "VGPR_Count")),
@@ -84,11 +99,21 @@ class Rocm:
         device = None if kind == "htoh" else _number_of(values.get(end))
         stream = _integer(values, "stream_ID", "stream_id", "stream")
         _mark(track, device, stream)
+        if device is not None:
+            self._context.devices[device] = "amd"
         size = _integer(values, "copy_bytes", "bytes", "size")
         self._context.rows["gpu_span"].append((
             ordinal, "memcpy", device, stream, correlation,
             size if size is not None and size >= 0 else None, kind, *(None,) * 8,
         ))  # fmt: skip
+
+
+def describe_counter(track: Track) -> None:
+    """Give a counter of AMD's tools its device, and its unit as everyone writes it."""
+    track.unit = _UNITS.get(track.unit or "", track.unit)
+    found = _COUNTER.match(track.name or "")
+    if found:
+        track.device_id = int32(int(found[1]))
 
 
 def _mark(track: Track, device: int | None, stream: int | None) -> None:

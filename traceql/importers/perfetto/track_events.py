@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from traceql.importers.perfetto.annotations import Annotations, literal
 from traceql.importers.perfetto.flows import Flows
-from traceql.importers.perfetto.legacy import Legacy, LegacyTimes
+from traceql.importers.perfetto.legacy import Legacy, LegacyTimes, overridden
 from traceql.importers.perfetto.messages import LOG_MESSAGE, SOURCE_LOCATION, TRACK_EVENT
 from traceql.importers.perfetto.rocm import Rocm
 from traceql.importers.perfetto.wire import UNKNOWN, Fields, decode
@@ -63,6 +63,8 @@ class TrackEvents:
         if ts is None:
             return
         track, kind = self._track(e, sequence), e.get("type")
+        if not e.keys().isdisjoint(_TIMED) and track.thread is not None:
+            self._times.count(e, ts, thread_ts, track.thread, sequence)
         if "extra_counter_values" in e or "extra_double_counter_values" in e:
             thread_ts = self._extra_counters(e, ts, sequence) or thread_ts
         if kind == COUNTER:
@@ -81,6 +83,8 @@ class TrackEvents:
     ) -> bool:  # fmt: skip
         """Write the row of a begin, end, instant or state; False where it is none of them."""
         kind, name, category = e.get("type"), self._name(e, sequence), self._category(e, sequence)
+        if name and track.name is None and track.type == "async":
+            track.name = name  # what nothing names is called by its first event
         args = None
         if "debug_annotations" in e:
             args = self._annotations.write(e["debug_annotations"], sequence)
@@ -106,6 +110,10 @@ class TrackEvents:
         return True
 
     def _track(self, e: Fields, sequence: Sequence) -> Track:
+        if "legacy_event" in e:
+            thread = overridden(e["legacy_event"], self._context.actors)
+            if thread is not None:
+                return self._context.tracks.of_thread(thread)
         uuid = e.get("track_uuid")
         if uuid is None:
             uuid = sequence.defaults.get("track_uuid")

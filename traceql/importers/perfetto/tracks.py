@@ -78,16 +78,18 @@ class Tracks:
         name: str,
         *,
         process: Process | None = None,
+        thread: Thread | None = None,
         cpu: int | None = None,
         device_id: int | None = None,
         unit: str | None = None,
         key: object = None,
     ) -> Track:
-        """Give the counter of a name of a process, CPU or device."""
-        owner = (name, process.upid if process else None, cpu, device_id, key)
+        """Give the counter of a name of a process, thread, CPU or device."""
+        owner = (name, process.upid if process else None, thread.utid if thread else None, cpu,
+                 device_id, key)  # fmt: skip
         track, is_new = self.get("counter", owner, name)
         if is_new:
-            track.process, track.unit = process, unit
+            track.process, track.thread, track.unit = process, thread, unit
             track.cpu, track.device_id = int32(cpu), int32(device_id)
         return track
 
