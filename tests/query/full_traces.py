@@ -57,9 +57,24 @@ def full_rows_of(k: int) -> dict[str, list[dict[str, Any]]]:
     ]  # fmt: skip
     rows["slice"][0] |= {"thread_ts": 5, "thread_dur": 400}
     rows["gpu_op"] += [
-        {"slice_id": 8, "kind": "kernel", "device_id": 0, "stream_id": 7},
+        {
+            "slice_id": 8,
+            "kind": "kernel",
+            "device_id": 0,
+            "stream_id": 7,
+            "grid_x": 4 + k,
+            "grid_y": 1,
+            "grid_z": 1,
+            "block_x": 128,
+            "block_y": 1,
+            "block_z": 1,
+            "registers_per_thread": 64,
+            "shared_bytes": 0,
+        },
         {"slice_id": 9, "kind": "memset", "device_id": 0, "stream_id": 7, "bytes": 16},
     ]
+    rows["device"][0] |= {"vendor": "nvidia", "compute_major": 8, "compute_minor": 0,
+                          "multiprocessor_count": 108}  # fmt: skip
     rows["counter"] += [
         {"id": 3, "ts": base, "track_id": 5, "value": 100.0},
         {"id": 4, "ts": base + 30, "track_id": 7, "value": 1000.0},
