@@ -143,6 +143,59 @@ def allocations(facts: Facts, sql: Sql) -> Iterator[Check]:
     yield Check("by_operation", facts["by_operation"], dict(names))
 
 
+def system(facts: Facts, sql: Sql) -> Iterator[Check]:
+    """Check what a workload tells of its system, or of what its devices can reach."""
+    if "ip_blocks" in facts["header"]:
+        names = {row["name"] for row in sql("SELECT name FROM metadata")}
+        wanted = {f"rocprof_compute.{name}" for name in ("version", "gpu_arch", "cu_per_gpu")}
+        yield Check("header", wanted, wanted & names)
+        private = {f"rocprof_compute.{name}" for name in ("hostname", "command")}
+        yield Check("private", set(), private & names)
+        return
+    rows = sql("SELECT count(DISTINCT \"group\" ->> '$.device') AS devices, count(*) AS n "
+               "FROM profile")  # fmt: skip
+    yield Check("rows", facts["rows"], rows[0]["devices"])
+    yield Check("columns", facts["rows"] * (facts["columns"] - 1), rows[0]["n"])
+
+
+def wide(facts: Facts, found: Sequence[Row], sql: Sql) -> Iterator[Check]:
+    """Check the sums of counters that have a column each."""
+    if not found:
+        rows = sql("SELECT DISTINCT \"group\" ->> '$.Dispatch_ID' AS dispatch FROM profile")
+        yield Check("rows", facts["rows"], len(rows))
+    sums = Counter[str]()
+    for row in sql("SELECT t.name, c.value FROM counter c JOIN (SELECT id, name FROM track) t ON "
+                   "t.id = c.track_id UNION ALL SELECT metric, value FROM profile"):  # fmt: skip
+        sums[row["name"]] += Decimal(row["value"])  # type: ignore[assignment]
+    sums.pop("Dispatches", None)
+    yield Check("counter_columns", facts["counter_columns"], len(sums))
+    for name, total in facts["counter_sums"].items():
+        yield Check(f"counter_sums.{name}", Decimal(total), Decimal(sums[name]))
+
+
+def v1_base(facts: Facts, sql: Sql) -> Iterator[Check]:
+    """Check a database of v1; its names have quotes and endings that ours lack."""
+    found = slices(sql)
+    (table,) = facts["tables"].values()
+    yield Check("rows.KERN", facts["rows"]["KERN"], len(found))
+    yield from intervals("KERN", table, found)
+
+
+def roctracer(facts: Facts, sql: Sql) -> Iterator[Check]:
+    """Check the text of roctracer; of each range there is one slice."""
+    found = slices(sql)
+    ops = [row for row in found if row["kind"] is not None]
+    api = [row for row in found if row["category"] in {"hip_runtime", "hsa_api"}]
+    yield from intervals("ops", facts["ops"], ops)
+    yield from intervals("api", facts["api"], api)
+    yield Check("devices", facts["devices"], len({row["device"] for row in ops}))
+    yield Check("linked", len(ops), sum(row["launch"] is not None for row in ops))
+    by_kind = facts["roctx"]["by_cid_1_push_2_pop_3_start_4_stop_or_mark"]
+    ranges = [row for row in found if row["category"] == "roctx"]
+    yield Check("roctx", by_kind.get("1", 0) + by_kind.get("3", 0), len(ranges))
+    yield Check("roctx.closed", 0, sum(row["dur"] < 0 for row in ranges))
+
+
 def csv(facts: Facts, sql: Sql) -> Iterator[Check]:
     """Check a CSV of rocprofv3 or of the tools before it."""
     kind = facts["kind"]
@@ -153,8 +206,13 @@ def csv(facts: Facts, sql: Sql) -> Iterator[Check]:
         yield from statistics(facts, sql)
         return
     found = slices(sql)
+    if kind == "table without times":
+        yield from system(facts, sql)
+        return
+    if kind == "dispatches with counter columns":
+        yield from wide(facts, found, sql)
     for key, value in facts.items():
-        if key == "rows" and kind != "counters, one row per value":
+        if key == "rows" and found and kind != "counters, one row per value":
             yield Check("rows", value, len(found))
         elif key in {"intervals", "dispatches"} and len(found) == value["rows"]:
             yield from intervals(key, value, found)
@@ -217,6 +275,8 @@ COMPARISONS: Mapping[str, Callable[[Facts, Sql], Iterator[Check]]] = {
     "rocprof-csv": csv,
     "rocprofv3-json": json_form,
     "rpd": rpd,
+    "rocprof-v1-db": v1_base,
+    "roctracer-text": roctracer,
 }
 
 

@@ -20,6 +20,11 @@ IMPORTERS = {
     "rocprof-unified-viewer": "rocprofv3",
     "TraceLens": "rocprofv3",
     "matmul_result.rpd": "rpd",
+    "results.csv": "rocprof",
+    "results.db": "rocprof",
+    "results.stats.csv": "rocprof",
+    "tests/workloads": "rocprof",
+    "golden_traces": "rocprof",
 }
 """Part of a file's path to the importer that reads it."""
 
@@ -43,7 +48,7 @@ def reported() -> Iterator[dict[str, list[oracle_check.Check]]]:
 
 
 def test_oracles_are_there(shared: Path) -> None:
-    assert len(READABLE) >= 27
+    assert len(READABLE) >= 49
 
 
 @pytest.mark.parametrize("path", READABLE, ids=lambda path: path.stem)
