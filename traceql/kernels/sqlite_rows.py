@@ -37,7 +37,7 @@ _PLANS = 128
 """Plans that are kept, a power of two: records of a table have few forms of headers."""
 _MOST_HEAD = 127
 _MOST_TEXT = (1 << 31) - 64
-_FIRST_TEXT = 1 << 16
+_FIRST_TEXT, _MUCH_TEXT = 1 << 16, 1 << 22
 
 
 class Batch(NamedTuple):
@@ -132,6 +132,8 @@ class RowReader:
                 self._met, values, values.view(np.float64), state, starts,
                 odd_rows, rowids, self._damaged, self._damages,
             )  # fmt: skip
+            if status == _MORE_TEXT and rows and self._text_bytes < _MUCH_TEXT:
+                self._text_bytes *= 2  # of the next batch, so that it has more rows
             if rows:
                 return Batch(rows, values, state, starts, text, odd_rows[:odd], rowids)
             if status == _END:
@@ -415,9 +417,7 @@ def _read(
             damaged[damages] = number
             damages += 1
         elif status != _PLAIN:
-            if n > 0:
-                return _FULL, at, n, odd, damages, 0
             more = _MORE_TEXT if status == _TEXT_FULL else _MORE_SCRATCH
-            return more, at, 0, 0, damages, needed
+            return more, at, n, odd, damages, needed
         at += 1
     return _END, at, n, odd, damages, 0

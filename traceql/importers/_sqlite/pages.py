@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from traceql.errors import CorruptTrace
 from traceql.importers._sqlite import cells
 from traceql.importers._sqlite.schema import StoredTable, quoted
 
@@ -96,30 +97,30 @@ class PageReader:
     def rows(
         self, table: StoredTable, wanted: Wanted, batch_rows: int, code: str
     ) -> Iterator[pa.RecordBatch]:
-        """Give the rows of a table that `serves`; damaged pages are counted under `code`."""
+        """Give the rows of a table that `serves`; damaged pages are counted under `code`.
+
+        Raises:
+            CorruptTrace: the file can no longer be read.
+        """
         import numpy as np
 
         from traceql.kernels.btree import Pages, leaves
         from traceql.kernels.sqlite_rows import RowReader
 
-        with (
-            self._path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-        ):
-            data = np.frombuffer(mapped, np.uint8)
-            try:
-                pages = Pages(data, *self._cut)
-                found = leaves(pages, table.root)
-                self._tell(table, found.damaged, code)
-                kinds = _kinds(table, wanted)
-                absent = np.zeros(len(kinds), np.bool_)
-                absent[list(table.with_default)] = True
-                reader = RowReader(pages, found, kinds, absent, batch_rows)
-                yield from self._batches(table, wanted, reader, batch_rows, code)
-            finally:
-                # The map cannot be closed while arrays look at it.
-                reader = pages = None  # type: ignore[assignment]
-                del data
+        try:
+            with self._path.open("rb") as file:
+                # Never closed by hand: what looks at it may outlive an error.
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise CorruptTrace(self._path, 0, f"cannot be read: {error}") from error
+        pages = Pages(np.frombuffer(mapped, np.uint8), *self._cut)
+        found = leaves(pages, table.root)
+        self._tell(table, found.damaged, code)
+        kinds = _kinds(table, wanted)
+        absent = np.zeros(len(kinds), np.bool_)
+        absent[list(table.with_default)] = True
+        reader = RowReader(pages, found, kinds, absent, batch_rows)
+        yield from self._batches(table, wanted, reader, batch_rows, code)
 
     def _batches(
         self, table: StoredTable, wanted: Wanted, reader: RowReader, batch_rows: int, code: str
