@@ -200,8 +200,7 @@ class Gpu:
             dims = decode(_DIM3, launch[part]) if part in launch else {}
             sizes += [int32(dims.get(axis, 1)) if dims else None for axis in "xyz"]
         self._context.rows["gpu_span"].append((
-            ordinal, "kernel", track.device_id, track.stream_id, None, None, None, *sizes, None,
-            None,
+            ordinal, "kernel", track.device_id, track.stream_id, *(None,) * 5, *sizes, None, None,
         ))  # fmt: skip
 
 

@@ -28,6 +28,9 @@ _COPY_KINDS = {
 }  # fmt: skip
 _UNITS = {"watts": "W", "deg C": "°C", "megabytes": "MB"}
 _COUNTER = re.compile(r"(?:GPU|COPY BYTES to|ALLOCATE BYTES on|SCRATCH)\b[^\[]*\[(\d+)\]")
+_OF_DEVICE = re.compile(r"(?:GPU |ROCm GPU|COMPUTE|COPY to)[^\[\d]*?(?:\[|Device )(\d+)")
+_DIMENSIONS = re.compile(r"\((\d+), ?(\d+), ?(\d+)\)")
+_MEMORY = {"h": None, "d": "device"}
 _THREAD = re.compile(r"THREAD \d+ \((\d+)\)")
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
@@ -36,7 +39,8 @@ class Rocm:
     """Writes `gpu_span` and `link` rows beside the slices.
 
     A launch and its work share `corr_id` within the process that wrote the trace. Sizes of grid
-    and group are there as products of three, so they stay in the args.
+    and group are columns where all three are told (rocprofiler-systems); products of three
+    (rocprofv3) stay in the args.
     """
 
     def __init__(self, context: Context) -> None:
@@ -78,14 +82,18 @@ class Rocm:
     def _kernel(
         self, ordinal: int, values: dict[str, Any], correlation: int | None, track: Track
     ) -> None:
-        device = _number_of(values.get("agent", values.get("device")))
-        stream = _integer(values, "stream_ID", "stream_id", "stream", "queue")
-        _mark(track, device, stream)
-        if device is not None:
-            self._context.devices[device] = "amd"
+        device = _number_of(values.get("agent", values.get("node_id")))
+        if device is None:
+            device = _device_of(track)
+        stream = _integer(values, "stream_ID", "stream_id", "stream", "queue", "queue_id")
+        items = _dimensions(values.get("grid_size"))
+        block = _dimensions(values.get("workgroup_size"))
+        grid = [int32(-(-i // b)) if i is not None and b else None
+                for i, b in zip(items, block, strict=True)]  # fmt: skip
+        self._mark(track, device, stream)
         self._context.rows["gpu_span"].append((
-            ordinal, "kernel", device, stream, correlation, *(None,) * 8,
-            int32(_integer(values, "VGPR_Count")),
+            ordinal, "kernel", device, stream, correlation, None, None, None, None,
+            *grid, *map(int32, block), int32(_integer(values, "VGPR_Count")),
             _integer(values, "LDS_Block_Size", "group_segment_size"),
         ))  # fmt: skip
 
@@ -95,17 +103,28 @@ class Rocm:
     ) -> None:  # fmt: skip
         kind = next((short for long, short in _COPY_KINDS.items() if long in name.upper()), None)
         # The device is the one that is not the host.
-        end = "src_agent" if kind == "dtoh" else "dst_agent"
-        device = None if kind == "htoh" else _number_of(values.get(end))
+        side = "src" if kind == "dtoh" else "dst"
+        device = None
+        if kind != "htoh":
+            ends = (values.get(f"{side}_{what}") for what in ("agent", "device", "node"))
+            device = next((n for n in map(_number_of, ends) if n is not None), _device_of(track))
         stream = _integer(values, "stream_ID", "stream_id", "stream")
-        _mark(track, device, stream)
-        if device is not None:
-            self._context.devices[device] = "amd"
+        self._mark(track, device, stream)
         size = _integer(values, "copy_bytes", "bytes", "size")
+        source, target = (_MEMORY[kind[0]], _MEMORY[kind[-1]]) if kind else (None, None)
         self._context.rows["gpu_span"].append((
             ordinal, "memcpy", device, stream, correlation,
-            size if size is not None and size >= 0 else None, kind, *(None,) * 8,
+            size if size is not None and size >= 0 else None, kind, source, target,
+            *(None,) * 8,
         ))  # fmt: skip
+
+    def _mark(self, track: Track, device: int | None, stream: int | None) -> None:
+        """A track that device work lies on is one of a stream."""
+        if device is not None:
+            self._context.devices[device] = "amd"
+        if track.type == "async":
+            track.type = "gpu_stream"
+            track.device_id, track.stream_id = device, stream
 
 
 def describe_counter(track: Track) -> None:
@@ -116,11 +135,16 @@ def describe_counter(track: Track) -> None:
         track.device_id = int32(int(found[1]))
 
 
-def _mark(track: Track, device: int | None, stream: int | None) -> None:
-    """A track that device work lies on is one of a stream."""
-    if track.type == "async":
-        track.type = "gpu_stream"
-        track.device_id, track.stream_id = device, stream
+def _device_of(track: Track) -> int | None:
+    """Give the device that the name of a track tells."""
+    found = _OF_DEVICE.match(track.name or "")
+    return int32(int(found[1])) if found else None
+
+
+def _dimensions(value: object) -> list[int | None]:
+    """Read `(x,y,z)`; a product of three tells none of them."""
+    found = _DIMENSIONS.fullmatch(value) if isinstance(value, str) else None
+    return [int(n) for n in found.groups()] if found else [None] * 3
 
 
 def _integer(values: dict[str, Any], *names: str) -> int | None:

@@ -23,8 +23,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "counter_sample": ("ordinal", "ts", "track_id", "value"),
     "gpu_span": (
         "ordinal", "kind", "device_id", "stream_id", "correlation_id", "bytes", "copy_kind",
-        "grid_x", "grid_y", "grid_z", "block_x", "block_y", "block_z", "registers_per_thread",
-        "shared_bytes",
+        "src_memory", "dst_memory", "grid_x", "grid_y", "grid_z", "block_x", "block_y",
+        "block_z", "registers_per_thread", "shared_bytes",
     ),
     "sample_event": (
         "ordinal", "ts", "utid", "cpu", "frame_id", "weight", "weight_unit", "state",

@@ -91,8 +91,8 @@ class TrackEvents:
         extra = self._extra(e, sequence)
         if kind in _EDGES:
             corr = None
-            if kind == BEGIN and args is not None and self._rocm.knows(category):
-                corr = self._rocm.work(ordinal, category, name, args, track)
+            if kind == BEGIN and self._rocm.knows(category):
+                corr = self._rocm.work(ordinal, category, name, args or "{}", track)
             self._edges.append((ordinal, ts, track.track_id, kind == END, name or None, category,
                                 corr, thread_ts, args, extra))  # fmt: skip
         elif kind == INSTANT:
