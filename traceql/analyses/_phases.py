@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _NEIGHBOURS = 3
 _MARGIN_WINDOWS = 5
+_ERRORS = 3.0
 _LEAST_APART = 0.205
 """Of the shares that are taken for later, on either side; ClaSP's rank-sum test of 1,000 drawn from
 each side at 1e-15 says no other thing of two shares: z = 38.7 times their difference."""
@@ -26,7 +27,8 @@ def find(values: Floats, window: int) -> list[int]:
     Classification score profile (ClaSP: Ermshaus, Schäfer & Leser 2023): each window of the series
     has three nearest neighbours by correlation; where two phases differ in shape, a place exists
     that tells neighbours before it from those after it. The part is cut at the best place, if the
-    share of windows taken for later differs by .205 between its sides, and each side is cut again.
+    share of windows taken for later differs by .205 between its sides, and by three standard errors
+    (windows that overlap count once); each side is cut again.
 
     Args:
         values: float64 [n], finite, evenly spaced.
@@ -63,4 +65,6 @@ def _place(part: Floats, window: int) -> int | None:
     known = near >= 0
     later = np.where(known, near >= place, 0).sum(axis=1) * 2 > known.sum(axis=1)
     apart = float(later[place:].mean() - later[:place].mean())
-    return place if apart >= _LEAST_APART else None
+    share, sides = float(later.mean()), np.array([place, len(later) - place]) / window
+    error = float(np.sqrt(share * (1 - share) * (1 / sides).sum()))
+    return place if apart >= max(_LEAST_APART, _ERRORS * error) else None

@@ -39,6 +39,7 @@ class Rule(NamedTuple):
     method: str
     q: float
     least_change: float
+    least_ratio: float
 
 
 class _Judged(NamedTuple):
@@ -186,6 +187,8 @@ def _finding(name: str, judged: _Judged, q: float, rule: Rule) -> Finding | None
     excess = float((levels - low).sum())
     impact = excess / float(np.sum(source["steps"])) if is_time else (high - low) / high
     impact = float(np.clip(impact, 0, 1))
+    if impact < rule.least_ratio:
+        return None
     write = format_ns if is_time else format_bytes
     what = "Steps" if source["kind"] == STEP else source["name"]
     spent = f"; {format_ns(excess)} above the lowest level in all" if is_time else ""

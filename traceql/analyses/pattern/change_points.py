@@ -45,6 +45,7 @@ class ChangePoints:
         method: levels, or divisive for comparison.
         q: highest expected share of series with false changes.
         least_change: smallest change between two levels that matters, as a ratio.
+        least_ratio: what costs a smaller share makes no finding.
         most_ops: operations of each side that are looked at, by time.
     """
 
@@ -57,6 +58,7 @@ class ChangePoints:
     method: Literal["levels", "divisive"] = "levels"
     q: float = 0.02
     least_change: float = 0.05
+    least_ratio: float = 0.001
     most_ops: int = 100
 
     def __post_init__(self) -> None:
@@ -73,7 +75,7 @@ class ChangePoints:
         """Find the changes of every series, and what they cost."""
         from traceql.analyses.pattern import _levels
 
-        rule = _levels.Rule(self.method, self.q, self.least_change)
+        rule = _levels.Rule(self.method, self.q, self.least_change, self.least_ratio)
         return _levels.conclude(NAME, measured, rule)
 
 
