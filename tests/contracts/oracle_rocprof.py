@@ -181,6 +181,14 @@ def v1_base(facts: Facts, sql: Sql) -> Iterator[Check]:
     yield from intervals("KERN", table, found)
 
 
+def v1_json(facts: Facts, sql: Sql) -> Iterator[Check]:
+    """Check the JSON of v1 by the exact times that its args tell."""
+    found = slices(sql)
+    yield Check("slice_count", facts["slice_count"], len(found))
+    yield Check("threads", facts["threads"], len({row["said"]["tid"] for row in found}))
+    yield from intervals("exact", facts["exact_from_args"], found)
+
+
 def roctracer(facts: Facts, sql: Sql) -> Iterator[Check]:
     """Check the text of roctracer; of each range there is one slice."""
     found = slices(sql)
@@ -277,6 +285,7 @@ COMPARISONS: Mapping[str, Callable[[Facts, Sql], Iterator[Check]]] = {
     "rpd": rpd,
     "rocprof-v1-db": v1_base,
     "roctracer-text": roctracer,
+    "rocprof-v1-json": v1_json,
 }
 
 

@@ -22,6 +22,7 @@ IMPORTERS = {
     "matmul_result.rpd": "rpd",
     "results.csv": "rocprof",
     "results.db": "rocprof",
+    "build-debug/results.json": "rocprof",
     "results.stats.csv": "rocprof",
     "tests/workloads": "rocprof",
     "golden_traces": "rocprof",
@@ -48,7 +49,7 @@ def reported() -> Iterator[dict[str, list[oracle_check.Check]]]:
 
 
 def test_oracles_are_there(shared: Path) -> None:
-    assert len(READABLE) >= 49
+    assert len(READABLE) >= 50
 
 
 @pytest.mark.parametrize("path", READABLE, ids=lambda path: path.stem)

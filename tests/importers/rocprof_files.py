@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -93,6 +94,42 @@ def _copy(copy: Any) -> str:
     return "Copy" + "".join(word.title() for word in words)
 
 
+def v1_json(run: Plan) -> str:
+    """Give results.json: numbers are texts, times are cut to microseconds."""
+    rows: list[tuple[int, str, dict[str, Any]]] = [
+        (6 + row["gpu-id"], row["KernelName"], row) for row in _v1_rows(run)
+    ]
+    rows += [
+        (2 if c.function.startswith("hip") else 3, c.function,
+         {"BeginNs": c.start, "EndNs": c.end, "pid": PID, "tid": c.tid, "Name": c.function,
+          "args": "( synthetic=1)", "Index": c.correlation})
+        for c in run.calls
+    ]  # fmt: skip
+    rows += [
+        (0, m.function, {"BeginNs": m.start, "EndNs": m.end, "pid": PID, "tid": m.tid,
+                         "Name": m.function, "Index": n})
+        for n, m in enumerate(run.markers)
+    ]  # fmt: skip
+    rows += [
+        (6 + c.target + c.source, _copy(c),
+         {"BeginNs": c.start, "EndNs": c.end, "dev-id": c.target + c.source, "queue-id": QUEUE,
+          "stream-id": c.stream, "Name": _copy(c), "pid": PID, "tid": c.tid,
+          "Index": c.correlation})
+        for c in run.copies
+    ]  # fmt: skip
+    lines = ['{ "traceEvents":[{}']
+    for pid, name in ((1, "COPY"), (2, "CPU HIP API"), (7, "GPU1")):
+        lines.append(f',{{"args":{{"name":"{name}"}},"ph":"M","pid":{pid},"name":"process_name",'
+                     '"sort_index":0}')  # fmt: skip
+    for pid, name, row in rows:
+        event = {"ph": "X", "name": name, "pid": pid, "tid": row["tid"],
+                 "ts": str(row["BeginNs"] // 1000), "dur": "5",
+                 "args": {key: str(value) for key, value in row.items()}}  # fmt: skip
+        lines.append("," + json.dumps(event))
+    lines.append('], "otherData": {"CMD": "secret", "Agent1.Name": "gfx90a", "note": "synthetic"}}')
+    return "\n".join(lines) + "\n"
+
+
 def roctracer_text(run: Plan) -> str:
     """Give roctracer's text, its lines among what the program prints."""
     lines = [f"ROCTracer (pid={PID}): synthetic", "0x1e17410 agent cpu", "0x1e4f580 agent gpu"]
@@ -155,4 +192,5 @@ if __name__ == "__main__":
     small = plan(steps=10)
     (SAMPLES / "results.csv").write_text(v1_csv(plan()), encoding="utf-8")
     v1_base(SAMPLES / "results.db", small)
+    (SAMPLES / "results.json").write_text(v1_json(small), encoding="utf-8")
     (SAMPLES / "hip_trace.txt").write_text(roctracer_text(small), encoding="utf-8")

@@ -53,6 +53,7 @@ def test_the_samples_are_what_the_generator_writes(tmp_path: Path) -> None:
     small = plan(steps=10)
     samples = rocprof_files.SAMPLES
     assert (samples / "results.csv").read_text() == rocprof_files.v1_csv(plan())
+    assert (samples / "results.json").read_text() == rocprof_files.v1_json(small)
     assert (samples / "hip_trace.txt").read_text() == rocprof_files.roctracer_text(small)
     rocprof_files.v1_base(tmp_path / "again.db", small)
     dumps = []
@@ -83,6 +84,24 @@ def test_base_of_v1(tmp_path: Path) -> None:
         assert found == kernels(run, "hipLaunchKernel", by_queue=False)
         rocm_truth.copies(made, run, with_sizes=False)
         rocm_truth.calls(made, run)
+
+
+def test_json_of_v1(tmp_path: Path) -> None:
+    run = plan()
+    path = written(tmp_path, {"results.json": rocprof_files.v1_json(run)})
+    with opened(path, tmp_path) as made:
+        assert made.sql(WORK.format("kernel")).fetchall() == kernels(run, None)
+        rocm_truth.copies(made, run, with_sizes=False)
+        rocm_truth.calls(made, run)
+        told = dict(made.sql("SELECT name, str_value FROM metadata").fetchall())
+    assert told == {"rocprof.Agent1.Name": "gfx90a", "rocprof.note": "synthetic"}
+
+
+def test_a_run_in_all_forms_is_read_once(tmp_path: Path) -> None:
+    run = plan(steps=4)
+    files = {"results.csv": rocprof_files.v1_csv(run), "results.json": rocprof_files.v1_json(run)}
+    with opened(written(tmp_path, files), tmp_path) as made:
+        assert made.sql(WORK.format("kernel")).fetchall() == kernels(run, None)
 
 
 def test_text_of_roctracer(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from traceql.importers._rocm.legacy_json import is_rocprof
 from traceql.model.protocols import Chunk, Head, Match, Source
 
 VERSION = "2"
@@ -49,6 +50,8 @@ class Chrome:
         if prefix.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             prefix = prefix[: len(prefix) & ~1].decode("utf-16", errors="replace").encode()
         prefix = prefix.removeprefix(codecs.BOM_UTF8)
+        if is_rocprof(prefix):
+            return Match.NO  # it has an importer of its own, which reads the exact times
         if _LIST.match(prefix):
             return Match.SURE if _PHASE.search(prefix) else Match.NO
         if _EMPTY_LIST.match(prefix):

@@ -5,12 +5,25 @@ from __future__ import annotations
 import re
 
 from traceql.importers._csv import header_of
+from traceql.importers._rocm.legacy_json import is_rocprof
 
-DISPATCHES, CALLS, MARKERS, COPIES, OPERATIONS, STATISTICS, SYSTEM, ROOFLINE, TEXT, BASE = (
+DISPATCHES, CALLS, MARKERS, COPIES, OPERATIONS, STATISTICS, SYSTEM, ROOFLINE, TEXT, BASE, JSON = (
     "dispatches", "calls", "markers", "copies", "operations", "statistics", "system", "roofline",
-    "text", "base",
+    "text", "base", "json",
 )  # fmt: skip
-ORDER = (BASE, SYSTEM, CALLS, MARKERS, DISPATCHES, OPERATIONS, COPIES, TEXT, STATISTICS, ROOFLINE)
+ORDER = (
+    BASE,
+    JSON,
+    SYSTEM,
+    CALLS,
+    MARKERS,
+    DISPATCHES,
+    OPERATIONS,
+    COPIES,
+    TEXT,
+    STATISTICS,
+    ROOFLINE,
+)
 """Order of reading: calls before what they launched."""
 _SQLITE = b"SQLite format 3\0"
 _NEEDED: tuple[tuple[str, frozenset[str]], ...] = (
@@ -41,6 +54,8 @@ def kind_of(prefix: bytes) -> str | None:
     """Give the kind of a file by its beginning; None: it is none of these tools."""
     if prefix.startswith(_SQLITE):
         return None
+    if is_rocprof(prefix.removeprefix(b"\xef\xbb\xbf")):
+        return JSON
     header = {plain(name) for name in header_of(prefix)}
     found = next((kind for kind, needed in _NEEDED if needed <= header), None)
     if found is not None:

@@ -16,6 +16,7 @@ from traceql.importers._sqlite import Database
 from traceql.importers.rocprof import kinds
 from traceql.importers.rocprof.dispatches import Dispatches
 from traceql.importers.rocprof.events import Events
+from traceql.importers.rocprof.json_events import JsonEvents
 from traceql.importers.rocprof.lines import Lines
 from traceql.importers.rocprof.markers import POP, PUSH, Marker, edges
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 _HEAD_BYTES = 1 << 16
 _SQLITE = b"SQLite format 3\0"
 _PID = re.compile(r"_(\d{1,10})$")
+_SAME_RUN = (
+    (kinds.BASE, frozenset({kinds.JSON, kinds.DISPATCHES})),
+    (kinds.JSON, frozenset({kinds.DISPATCHES})),
+)
 _FIELDS_WITH_KERNEL = 6
 _PRIVATE = frozenset({"hostname", "command", "workload_name", "timestamp"})
 _BASE_TABLES = (
@@ -60,9 +65,10 @@ class Reading:
         if not files:
             raise UnknownFormat(self._source.path, "no file of rocprof or roctracer")
         found = [kind for kind, _ in files]
-        # A database holds the dispatches of the CSV beside it.
-        if kinds.BASE in found:
-            files = [(kind, file) for kind, file in files if kind != kinds.DISPATCHES]
+        # One run is told by its database, by its JSON and by its CSV: the first is read.
+        for whole, parts in _SAME_RUN:
+            if whole in found:
+                files = [(kind, file) for kind, file in files if kind not in parts]
         self._dispatches = Dispatches(
             self._trace, self._profile, is_workload=_is_workload(found, files)
         )
@@ -93,6 +99,13 @@ class Reading:
         name = file.path.name.partition(".")[0]
         if kind == kinds.BASE:
             yield from self._base(file)
+            return
+        if kind == kinds.JSON:
+            reader = JsonEvents(
+                self._trace, self._events, self._dispatches, keep_environment=self._keep
+            )
+            yield from reader.chunks(file.local(), name)
+            self._damage += reader.damage
             return
         if kind == kinds.TEXT:
             yield from Lines(self._trace, self._events).chunks(file.local(), "")
