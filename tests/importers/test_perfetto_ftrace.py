@@ -273,7 +273,7 @@ def test_memory_and_time_of_processes_and_of_the_system(tmp_path: Path) -> None:
                "ON k.id = c.track_id ORDER BY c.ts, k.name") == [
         ("mem.rss", "bytes", None, 10, 4096), ("mem.rss.anon", "bytes", None, 10, 2048),
         ("oom_score_adj", None, None, 10, -900),
-        ("MemFree", "bytes", None, 20, 3072), ("cpu Temperature", "°C", None, 20, 45),
+        ("MemFree", "bytes", None, 20, 3072), ("cpu", "°C", None, 20, 45),
         ("cpu.times.idle_ns", "ns", 1, 20, 600), ("cpu.times.user_ns", "ns", 1, 20, 500),
         ("cpufreq", "kHz", 0, 20, 1.5e6), ("nr_free_pages", None, None, 20, 77),
         ("num_forks", "count", None, 20, 12),
@@ -303,7 +303,7 @@ def test_counters_and_stages_of_a_gpu(tmp_path: Path) -> None:
     ), tmp_path)  # fmt: skip
     assert ask("SELECT k.name, k.unit, k.gpu_id, c.ts, c.value FROM counter c "
                "JOIN gpu_counter_track k ON k.id = c.track_id ORDER BY c.ts, k.name") == [
-        ("power", "W", 1, 10, 2.5), ("power", "W", 1, 20, 3.5), ("reads", "bytes/s", 1, 20, 8),
+        ("power", "W", 1, 10, 2.5), ("power", "W", 1, 20, 3.5), ("reads", "B/s", 1, 20, 8),
     ]  # fmt: skip
     assert ask("SELECT s.name, s.ts, s.dur, k.name, s.args FROM slice s JOIN track k "
                "ON k.id = s.track_id ORDER BY s.ts") == [
@@ -314,6 +314,34 @@ def test_counters_and_stages_of_a_gpu(tmp_path: Path) -> None:
                "FROM gpu_op g JOIN slice s ON s.id = g.slice_id") == [
         ("axpy", "kernel", 1, 8, 2, 1, 64)
     ]  # fmt: skip
+
+
+def test_devices_waits_and_counters_that_look_forwards(tmp_path: Path) -> None:
+    gpu = message((1, "A100"), (2, "NVIDIA"), (5, bytes(range(16))),
+                  (6, message((1, "driver"), (2, "535"))))  # fmt: skip
+    spec = message((1, message((1, 1), (2, "load"), (7, 25), (8, 21), (8, 22), (11, 2))))
+    register = message((2, "registers_per_thread"), (4, 32))
+    ask = Asked(trace(
+        packet(None, (128, message((1, gpu)))),
+        packet(10, (52, message((1, spec), (2, message((1, 1), (2, 100)))))),
+        packet(20, (52, message((2, message((1, 1), (2, 0)))))),
+        packet(30, (53, message((1, 1), (2, 5), (3, 0), (17, "first")))),
+        packet(40, (53, message((1, 2), (2, 5), (3, 1), (17, "second"), (18, 1),
+                                (21, message((3, register)))))),
+        packet(50, (53, message((1, 3), (2, 5), (3, 1), (17, "third"), (18, 1), (18, 99)))),
+    ), tmp_path)  # fmt: skip
+    assert ask("SELECT name, vendor, uuid, args FROM device") == [
+        ("A100", "nvidia", bytes(range(16)).hex(), '{"driver":"535"}')
+    ]  # fmt: skip
+    assert ask("SELECT k.unit, c.ts, c.value FROM counter c JOIN track k "
+               "ON k.id = c.track_id ORDER BY 2") == [
+        ("Vertex/ms:s", 10, 100), ("Vertex/ms:s", 20, 0),
+    ]  # fmt: skip
+    assert ask("SELECT o.name, i.name FROM flow f JOIN slice o ON o.id = f.slice_out "
+               "JOIN slice i ON i.id = f.slice_in ORDER BY i.ts") == [
+        ("first", "second"), ("first", "third"),
+    ]  # fmt: skip
+    assert ask("SELECT registers_per_thread FROM gpu_op") == [(32,)]
 
 
 def test_losses_that_the_trace_counts_are_said(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from traceql.importers.perfetto.actors import Actors
 from traceql.importers.perfetto.clocks import BOOTTIME, Clocks, clock_of
@@ -20,6 +20,16 @@ MOST_NS = 1 << 62
 
 
 @dataclass
+class Device:
+    """What is said of a GPU."""
+
+    vendor: str | None = None
+    name: str | None = None
+    uuid: str | None = None
+    args: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
 class Context:
     """The state of reading one file."""
 
@@ -29,8 +39,8 @@ class Context:
     tracks: Tracks = field(default_factory=Tracks)
     clocks: Clocks = field(default_factory=Clocks)
     unread: Counter[str] = field(default_factory=Counter)
-    devices: dict[int, str | None] = field(default_factory=dict)
-    """GPUs that work was seen on, and their vendors."""
+    devices: dict[int, Device] = field(default_factory=dict)
+    """GPUs that are described, or that work was seen on."""
     release: str = ""
     """Release of the kernel, which says what its states mean."""
     _ordinal: int = 0

@@ -17,7 +17,7 @@ PACKET = schema("""
     54:streaming_profile_packet:b 58:timestamp_clock_id:u 59:trace_packet_defaults:b
     60:track_descriptor:b 66:perf_sample:b 67:cpu_info:b 69:service_event:b
     71:gpu_mem_total_event:b 79:trusted_pid:i 87:first_packet_on_sequence:t 89:trace_uuid:b
-    98:machine_id:u 133:zstd_compressed_packets:b""")
+    98:machine_id:u 128:gpu_info:b 133:zstd_compressed_packets:b""")
 
 TRACK_EVENT = schema("""
     1:timestamp_delta_us:i 2:thread_time_delta_us:i 3:category_iids:u* 4:debug_annotations:b*

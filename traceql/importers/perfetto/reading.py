@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from traceql.errors import CorruptTrace
+from traceql.importers.perfetto.actors import as_json
 from traceql.importers.perfetto.context import Context
 from traceql.importers.perfetto.described import Described
 from traceql.importers.perfetto.facts import Facts
@@ -48,8 +49,8 @@ class Reading:
         self._events = TrackEvents(context, self._described, self._samples)
         self._facts = Facts(context)
         self._ftrace, processes = Ftrace(context), Processes(context)
-        system, gpu = System(context), Gpu(context)
-        self._told = {"process_tree": processes.tree, **self._facts.readers}
+        system, gpu = System(context), Gpu(context, self._events.flows)
+        self._told = {"process_tree": processes.tree, "gpu_info": gpu.info, **self._facts.readers}
         self._timed: dict[str, Timed] = {
             "perf_sample": self._samples.perf,
             "streaming_profile_packet": self._samples.streaming,
@@ -103,8 +104,11 @@ class Reading:
         yield from context.tracks.chunks()
         yield from self._samples.chunks()
         if context.devices:
-            rows = [(number, "gpu", vendor) for number, vendor in sorted(context.devices.items())]
-            yield chunk("device", ("device_id", "kind", "vendor"), rows)
+            columns = ("device_id", "kind", "vendor", "name", "uuid", "args")
+            yield chunk("device", columns, [
+                (number, "gpu", d.vendor, d.name, d.uuid, as_json(d.args))
+                for number, d in sorted(context.devices.items())
+            ])  # fmt: skip
         yield from context.diagnostics.chunk(self._source.damage)
 
     def _packet(self, raw: bytes, offset: int, depth: int) -> None:

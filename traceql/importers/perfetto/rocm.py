@@ -9,6 +9,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from traceql.importers.perfetto.context import Device
 from traceql.importers.perfetto.tracks import int32
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Rocm:
     def _mark(self, track: Track, device: int | None, stream: int | None) -> None:
         """A track that device work lies on is one of a stream."""
         if device is not None:
-            self._context.devices[device] = "amd"
+            self._context.devices.setdefault(device, Device()).vendor = "amd"
         if track.type == "async":
             track.type = "gpu_stream"
             track.device_id, track.stream_id = device, stream

@@ -97,8 +97,7 @@ class System:
             self._count(f"psi.{name}", ts, e.get("total_ns", 0), "ns")
         for raw in stats.get("thermal_zone", ()):
             e = decode(THERMAL_ZONE, raw)
-            name = f"{e.get('type', e.get('name', ''))} Temperature"
-            self._count(name, ts, e.get("temp", 0), "°C")
+            self._count(e.get("type") or e.get("name", ""), ts, e.get("temp", 0), "°C")
         for raw in stats.get("disk_stat", ()):
             e = decode(DISK_STAT, raw)
             for way in ("read", "write", "discard"):
