@@ -19,13 +19,14 @@ from traceql.store.catalog import Store
 QUESTIONS = (Path(__file__).resolve().parent / "gpu_questions.sql").read_text(encoding="utf-8")
 SAMPLES = (
     "nsys/nsys_2020.sqlite", "nsys/nsys_2_9.sqlite", "nsys/nsys_3_28.sqlite",
-    "kineto_nvidia_planted.json.gz", "kineto_amd.json",
+    "kineto_nvidia_planted.json.gz", "kineto_amd.json", "rocm/rocprofv3", "rocm/rocpd.db",
+    "rocm/rpd.rpd",
 )  # fmt: skip
 SHARED = (
     "nsys/GindaChen__nsys-ai/tests/fixtures/h100_2gpu_1s.sqlite",
     "nsys/hpcgroup__pipit/pipit/tests/data/saxpy-mpi-cuda_nsys_perlmutter0.sqlite",
     "kineto/facebookresearch__HolisticTraceAnalysis/tests/data/critical_path/alexnet",
-    "rocprof/ROCm__rocm-systems",
+    "rocprof/jimw567__rocprof-unified-viewer/tests/fixtures/decode_kernel_trace.csv",
 )
 ROWS = """
 SELECT g.kind, g.device_id, g.bytes, g.copy_kind, s.ts, s.dur, s.name, a.ts AS api_ts,
@@ -129,13 +130,5 @@ def test_samples_answer(root, tmp_path, sample):
 def test_shared_traces_answer(shared, tmp_path, place):
     path = shared / "traces" / place
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*kernel_trace.csv" if "rocprof" in place else "*.gz"))
-        if not files:
-            pytest.skip(f"{place} has no trace of device work")
-        path = files[0].parent if "rocprof" in place else files[0]
-    if "rocprof" in place:
-        from traceql.engine import plugins
-
-        if "rocprofv3" not in plugins.names("importers"):
-            pytest.skip("there is no importer of rocprofv3 yet")
+        (path,) = path.glob("*.gz")
     check(path, tmp_path)

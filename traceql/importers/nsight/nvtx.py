@@ -124,9 +124,13 @@ class Nvtx(Spans):
         thread = columns["globalTid"]
         if kind is not _OPEN_RANGE:
             return actors.thread_tracks(thread)
+        # A range that ends on its own thread is the thread's; they overlap, so they lie beside it.
+        rows, title = len(thread), "NVTX start/end"
         return mapped(
-            [thread], len(thread), lambda g: actors.process_track(g, "async", "NVTX start/end")
-        )
+            [thread, columns.get("endGlobalTid", pa.nulls(rows, pa.int64()))], rows,
+            lambda g, end: actors.thread_track(g, "async", title) if end in {None, g}
+            else actors.process_track(g, "async", title),
+        )  # fmt: skip
 
     def _words(self, columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
         """Give domain and category in words; numbers that nothing names stay numbers."""
