@@ -50,7 +50,7 @@ def _level(values: Floats, horizon: int) -> Floats:
 
 
 def _line(values: Floats, horizon: int) -> Floats:
-    slope = _trend.theil_sen(values)
+    slope = _trend.theil_sen(values, _trend.QUICK_PAIRS)
     steps = np.arange(len(values))
     start = float(np.median(values - slope * steps))
     return np.asarray(start + slope * (len(values) - 1 + np.arange(1, horizon + 1)))
@@ -58,7 +58,7 @@ def _line(values: Floats, horizon: int) -> Floats:
 
 def _drift(values: Floats, horizon: int) -> Floats:
     """Go on from the recent level with half of the slope, as Theta does (Assimakopoulos 2000)."""
-    slope = _trend.theil_sen(values)
+    slope = _trend.theil_sen(values, _trend.QUICK_PAIRS)
     reach = np.arange(1, horizon + 1) + (_RECENT - 1) / 2
     return np.asarray(np.median(values[-_RECENT:]) + slope / 2 * reach)
 
