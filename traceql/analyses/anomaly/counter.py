@@ -29,10 +29,11 @@ class Counter:
     baseline is a centred running median of `window` values, so that slow changes and lasting steps
     are no anomaly (see `pattern.change_points`). The rest is divided by its robust spread (1.4826
     MAD; where most values equal their baseline, 1.2533 times the mean deviation of 99.5 %; where
-    all of these do, a tenth of the least deviation); p is two-sided normal, q Benjamini-Hochberg's over all values of all counters. Tails of real
-    counters are heavier than a normal's: a value must also be `least_tail` times as far off as 99.5
-    of 100 values of its counter are. A counter with more than one such value in a hundred does that
-    habitually: it stands in the table and makes no finding.
+    all of these do, a tenth of the least deviation); p is two-sided normal, q
+    Benjamini-Hochberg's over all values of all counters. Tails of real counters are heavier than a
+    normal's: a value must also be `least_tail` times as far off as 99.5 of 100 values of its
+    counter are. A counter with more than one such value in a hundred does that habitually: it
+    stands in the table and makes no finding.
 
     A finding is a counter. `value` is the farthest of its values, `baseline` the median around it,
     `effect` their ratio, `impact_ratio` the share of the recorded time during which these values
