@@ -1,0 +1,1021 @@
+-- Queries of the kinds that Perfetto's documentation shows, over corpus_trace.py or their own values,
+-- with the rows that SQLite's semantics demand: `=== name`, the text, `---`, rows. `(sqlite)` marks
+-- those whose rows or order only SQLite itself gives, over a small trace.
+
+=== busiest names
+SELECT name, COUNT(*) AS n, SUM(dur) AS total, MAX(dur) AS longest FROM slice WHERE dur > 0 GROUP BY name ORDER BY total DESC LIMIT 3
+---
+('step', 1, 500, 500)
+('op', 1, 200, 200)
+('kernel0', 2, 70, 50)
+
+=== share of the trace
+SELECT name, ROUND(100.0 * dur / trace_dur(), 2) AS percent FROM slice WHERE dur >= 50 ORDER BY percent DESC
+---
+('step', 100.0)
+('op', 40.0)
+('kernel0', 10.0)
+
+=== slices of each process
+SELECT process.name, COUNT(*) AS slices FROM slice JOIN thread_track ON slice.track_id = thread_track.id JOIN thread USING (utid) JOIN process USING (upid) GROUP BY process.upid
+---
+('python', 3)
+
+=== slices of any owner
+INCLUDE PERFETTO MODULE slices.with_context;
+SELECT name, thread_name, process_name, upid FROM thread_or_process_slice ORDER BY ts
+---
+('step', 'main', 'python', 0)
+('op', 'main', 'python', 0)
+('kernel0', None, 'gpu', 1)
+('mark', 'main', 'python', 0)
+('open', None, 'python', 0)
+('copy', None, 'gpu', 1)
+('kernel0', None, 'gpu', 1)
+('fill', None, 'gpu', 1)
+
+=== process slices
+INCLUDE PERFETTO MODULE slices.with_context;
+SELECT id, name, process_name, pid FROM process_slice
+---
+(2, 'kernel0', 'gpu', 0)
+(4, 'open', 'python', 10)
+(5, 'copy', 'gpu', 0)
+(8, 'kernel0', 'gpu', 0)
+(9, 'fill', 'gpu', 0)
+
+=== idle between slices of a track
+SELECT track_id, ts + dur AS idle_ts, LEAD(ts) OVER (PARTITION BY track_id ORDER BY ts) - (ts + dur) AS idle FROM slice WHERE track_id = 1
+---
+(1, 1200, 210)
+(1, 1419, 21)
+(1, 1460, 10)
+(1, 1472, None)
+
+=== top of each track
+SELECT track_id, name, dur FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY track_id ORDER BY dur DESC, id) AS place FROM slice) WHERE place = 1 ORDER BY track_id
+---
+(0, 'step', 500)
+(1, 'kernel0', 50)
+(3, 'open', -1)
+(11, 'timer', 5)
+(12, 'net', 6)
+
+=== running total
+SELECT id, SUM(dur) OVER (PARTITION BY track_id ORDER BY ts ROWS UNBOUNDED PRECEDING) AS so_far FROM slice WHERE dur > 0 ORDER BY id
+---
+(0, 500)
+(1, 700)
+(2, 50)
+(5, 59)
+(6, 5)
+(7, 6)
+(8, 79)
+(9, 81)
+
+=== depth by recursion
+WITH RECURSIVE d(id, n) AS (SELECT id, 0 FROM slice WHERE parent_id IS NULL UNION ALL SELECT s.id, n + 1 FROM slice s JOIN d ON s.parent_id = d.id) SELECT n, COUNT(*) FROM d GROUP BY n
+---
+(0, 8)
+(1, 2)
+
+=== path by recursion
+WITH RECURSIVE p(id, path) AS (SELECT id, name FROM slice WHERE parent_id IS NULL UNION ALL SELECT s.id, path || '/' || s.name FROM slice s JOIN p ON s.parent_id = p.id) SELECT id, path FROM p WHERE path LIKE '%/%' ORDER BY id
+---
+(1, 'step/op')
+(3, 'step/mark')
+
+=== a series of numbers
+WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n WHERE x < 5) SELECT x, x * x FROM n
+---
+(1, 1)
+(2, 4)
+(3, 9)
+(4, 16)
+(5, 25)
+
+=== a histogram
+WITH RECURSIVE b(low) AS (SELECT 0 UNION ALL SELECT low + 100 FROM b WHERE low < 500) SELECT low, (SELECT COUNT(*) FROM slice WHERE dur >= low AND dur < low + 100) AS n FROM b
+---
+(0, 7)
+(100, 0)
+(200, 1)
+(300, 0)
+(400, 0)
+(500, 1)
+
+=== percent of the parent
+SELECT c.name, p.name AS parent, 100 * c.dur / p.dur AS percent FROM slice c JOIN slice p ON c.parent_id = p.id
+---
+('op', 'step', 40)
+('mark', 'step', 0)
+
+=== args as a table
+SELECT slice.name, args.key, args.int_value FROM slice JOIN args USING (arg_set_id) WHERE args.key GLOB 'args.[ab]' ORDER BY slice.id, args.key
+---
+('step', 'args.b', 1)
+('op', 'args.a', 1)
+('op', 'args.b', 2)
+
+=== kinds of args
+SELECT key, value_type, display_value FROM args WHERE arg_set_id = (SELECT arg_set_id FROM slice WHERE name = 'step') ORDER BY key
+---
+('args.External id', 'int', '7')
+('args.b', 'bool', 'true')
+('args.big', 'uint', '18446744073709551615')
+('args.n', 'null', None)
+('args.x[0]', 'int', '1')
+('args.x[1]', 'real', '2.5')
+('args.x[2].y', 'string', 'z')
+
+=== extract_arg of nothing (sqlite)
+SELECT EXTRACT_ARG(arg_set_id, 'args.nothing') AS x, typeof(EXTRACT_ARG(arg_set_id, 'args.a')) AS t FROM slice WHERE name = 'op'
+---
+(None, 'integer')
+
+=== group by an arg
+SELECT EXTRACT_ARG(arg_set_id, 'args.a') AS a, COUNT(*) AS n FROM slice GROUP BY a ORDER BY a
+---
+(None, 9)
+(1, 1)
+
+=== args of a process
+SELECT EXTRACT_ARG(arg_set_id, 'args.labels') FROM process
+---
+('x',)
+(None,)
+
+=== args of a counter
+SELECT EXTRACT_ARG(arg_set_id, 'args.q') FROM counter WHERE id = 0
+---
+('w',)
+
+=== real arg
+SELECT EXTRACT_ARG(arg_set_id, 'args.x[1]') + 1 FROM slice WHERE id = 0
+---
+(3.5,)
+
+=== counter per track
+SELECT ct.name, COUNT(*) AS n, MIN(value), MAX(value), AVG(value) FROM counter c JOIN counter_track ct ON ct.id = c.track_id GROUP BY ct.id
+---
+('power', 3, 10.0, 20.0, 13.333333333333334)
+('rss', 1, 100.0, 100.0, 100.0)
+('freq', 2, 1000.0, 2000.0, 1500.0)
+('cpuidle', 2, 1.0, 4294967295.0, 2147483648.0)
+('mem.rss.anon', 2, 50.0, 70.0, 60.0)
+('mem.rss.file', 1, 60.0, 60.0, 60.0)
+
+=== process counters
+SELECT upid, pct.name, value FROM counter JOIN process_counter_track pct ON pct.id = counter.track_id WHERE pct.name GLOB 'mem.*' AND value > 55
+---
+(0, 'mem.rss.file', 60.0)
+(0, 'mem.rss.anon', 70.0)
+
+=== cpu counters
+SELECT cpu, name, unit FROM cpu_counter_track ORDER BY id
+---
+(3, 'freq', None)
+(3, 'cpuidle', None)
+
+=== frequency by CPU
+INCLUDE PERFETTO MODULE linux.cpu.frequency;
+SELECT cpu, ts, dur, freq FROM cpu_frequency_counters ORDER BY ts
+---
+(3, 1030, 10, 1000.0)
+(3, 1040, 460, 2000.0)
+
+=== memory of processes
+INCLUDE PERFETTO MODULE linux.memory.process;
+SELECT ts, dur, process_name, anon_rss, file_rss, rss FROM memory_rss_and_swap_per_process ORDER BY ts
+---
+(1000, 5, 'python', 50, None, 100)
+(1005, 4, 'python', 50, 60, 110)
+(1009, 491, 'python', 70, 60, 130)
+
+=== counter deltas
+SELECT ts, value - LAG(value, 1, 0) OVER (PARTITION BY track_id ORDER BY ts) AS delta FROM counter WHERE track_id = 2
+---
+(1000, 10.0)
+(1010, 0.0)
+(1020, 10.0)
+
+=== weighted mean of a counter
+INCLUDE PERFETTO MODULE counters.intervals;
+SELECT SUM(dur * value) / SUM(dur) AS mean FROM counter_leading_intervals!((SELECT * FROM counter WHERE track_id = 7))
+---
+(1978.723404255319,)
+
+=== time by state
+SELECT state, SUM(dur) AS total FROM thread_state WHERE utid = 2 GROUP BY state ORDER BY total DESC, state
+---
+('S', 79)
+('Running', 23)
+('R', 5)
+('R+', 2)
+
+=== running by CPU
+SELECT cpu, SUM(dur) AS busy, COUNT(DISTINCT utid) AS threads FROM sched GROUP BY cpu
+---
+(2, 23, 1)
+(3, 68, 2)
+
+=== threads woken
+SELECT waker.name AS waker, woken.name AS woken, ts.ts FROM thread_state ts JOIN thread waker ON ts.waker_utid = waker.utid JOIN thread woken ON ts.utid = woken.utid ORDER BY ts.ts
+---
+('worker', 'writer', 1045)
+('writer', 'reader', 1070)
+
+=== latency of scheduling
+INCLUDE PERFETTO MODULE sched.latency;
+SELECT utid, latency_dur FROM sched_latency_for_running_interval ORDER BY thread_state_id
+---
+(1, 1)
+(2, 5)
+(2, 2)
+(3, 17)
+
+=== runnable before
+INCLUDE PERFETTO MODULE sched.runnable;
+SELECT id, prev_runnable_id FROM sched_previous_runnable_on_thread WHERE prev_runnable_id IS NOT NULL ORDER BY id
+---
+(1, 0)
+(4, 3)
+(6, 5)
+(10, 9)
+
+=== state in words
+INCLUDE PERFETTO MODULE sched.states;
+SELECT sched_state_to_human_readable_string('R+') AS a, sched_state_to_human_readable_string('D') AS b, sched_state_io_to_human_readable_string('D', 1) AS c
+---
+('Runnable (Preempted)', 'Uninterruptible Sleep', 'Uninterruptible Sleep (IO)')
+
+=== time in state of a thread
+INCLUDE PERFETTO MODULE sched.time_in_state;
+SELECT state, total_runtime FROM sched_time_in_state_for_thread WHERE utid = 2 ORDER BY state
+---
+('R', 109)
+('R+', 109)
+('Running', 109)
+('S', 109)
+
+=== time in state between
+INCLUDE PERFETTO MODULE sched.time_in_state;
+SELECT * FROM sched_time_in_state_for_thread_in_interval(1070, 20, 2)
+---
+('Running', None, None, 15)
+('R', None, None, 5)
+
+=== parallel threads
+INCLUDE PERFETTO MODULE sched.thread_level_parallelism;
+SELECT ts, active_cpu_count FROM sched_active_cpu_count ORDER BY ts
+---
+(1000, 1)
+(1050, 0)
+(1062, 1)
+(1075, 2)
+(1080, 1)
+(1090, 0)
+(1092, 1)
+(1100, 0)
+
+=== sched with slices
+CREATE VIEW running AS SELECT ts, dur, cpu, utid FROM sched WHERE utid > 0;
+CREATE VIEW marks AS SELECT ts, dur, utid, slice.name FROM slice JOIN thread_track t ON t.id = slice.track_id;
+CREATE VIRTUAL TABLE both_of USING SPAN_OUTER_JOIN(running PARTITIONED utid, marks PARTITIONED utid);
+SELECT utid, ts, dur, cpu, name FROM both_of WHERE utid < 2
+---
+(0, 1000, 500, None, 'step')
+(0, 1100, 200, None, 'op')
+(0, 1300, 0, None, 'mark')
+(1, 1000, 50, 3, None)
+
+=== flows of each slice
+SELECT s.name, (SELECT COUNT(*) FROM flow WHERE slice_out = s.id) AS out_flows, (SELECT COUNT(*) FROM flow WHERE slice_in = s.id) AS in_flows FROM slice s WHERE s.id < 3
+---
+('step', 0, 0)
+('op', 1, 0)
+('kernel0', 1, 1)
+
+=== latency of flows
+SELECT o.name || ' -> ' || i.name AS pair, i.ts - o.ts AS wait FROM flow JOIN slice o ON o.id = slice_out JOIN slice i ON i.id = slice_in
+---
+('op -> kernel0', 50)
+('kernel0 -> copy', 260)
+
+=== flows before
+SELECT slice_out, slice_in FROM preceding_flow(2)
+---
+(1, 2)
+
+=== flows of each, joined
+SELECT s.name, f.slice_in FROM slice s JOIN following_flow(s.id) f
+---
+('step', 2)
+('step', 5)
+('op', 2)
+('op', 5)
+('kernel0', 5)
+
+=== descendants within
+SELECT d.name, d.dur FROM slice s JOIN descendant_slice(s.id) d ON d.dur > 0 WHERE s.name = 'step'
+---
+('op', 200)
+
+=== ancestors that match
+SELECT id, name FROM slice s WHERE EXISTS (SELECT 1 FROM ancestor_slice(s.id) a WHERE a.name = 'step')
+---
+(1, 'op')
+(3, 'mark')
+
+=== is an ancestor
+INCLUDE PERFETTO MODULE slices.slices;
+SELECT a.name, b.name FROM slice a, slice b WHERE slice_is_ancestor(a.id, b.id) ORDER BY b.id
+---
+('step', 'op')
+('step', 'mark')
+
+=== self time of all
+INCLUDE PERFETTO MODULE slices.self_dur;
+SELECT name, self_dur FROM slice_self_dur JOIN slice USING (id) WHERE self_dur > 100 ORDER BY self_dur DESC
+---
+('step', 300)
+('op', 200)
+
+=== flattened
+INCLUDE PERFETTO MODULE slices.flat_slices;
+SELECT name, ts, dur FROM _slice_flattened WHERE utid = 0 ORDER BY ts
+---
+('step', 1000, 100)
+('op', 1100, 200)
+('step', 1300, 200)
+
+=== gpu slices
+SELECT name, ts, dur, device_id, kind FROM gpu_slice ORDER BY ts
+---
+('kernel0', 1150, 50, 0, 'kernel')
+('copy', 1410, 9, 0, 'memcpy')
+('kernel0', 1440, 20, 0, 'kernel')
+('fill', 1470, 2, 0, 'memset')
+
+=== stats of the import
+SELECT name, severity, value FROM stats
+---
+('bad_json', 'error', 2)
+
+=== CASE with ranges
+SELECT CASE WHEN dur < 0 THEN 'open' WHEN dur < 100 THEN 'short' ELSE 'long' END AS kind, COUNT(*) FROM slice GROUP BY 1
+---
+('long', 2)
+('open', 1)
+('short', 7)
+
+=== nullif and coalesce
+SELECT id, COALESCE(category, 'none') AS c, NULLIF(depth, 0) AS d FROM slice WHERE id < 4
+---
+(0, 'cpu_op', None)
+(1, 'none', 1)
+(2, 'kernel', None)
+(3, 'none', 1)
+
+=== median by window
+WITH r AS (SELECT dur, ROW_NUMBER() OVER (ORDER BY dur) AS n, COUNT(*) OVER () AS total FROM slice WHERE dur >= 0) SELECT AVG(dur) FROM r WHERE n IN ((total + 1) / 2, (total + 2) / 2)
+---
+(9.0,)
+
+=== pivot
+SELECT SUM(CASE WHEN track_id = 0 THEN dur END) AS cpu, SUM(dur) FILTER (WHERE track_id = 1) AS gpu FROM slice WHERE dur > 0
+---
+(700, 81)
+
+=== union of kinds
+SELECT 'slice' AS kind, COUNT(*) FROM slice UNION ALL SELECT 'counter', COUNT(*) FROM counter UNION ALL SELECT 'flow', COUNT(*) FROM flow
+---
+('slice', 10)
+('counter', 11)
+('flow', 2)
+
+=== intersect of sets
+SELECT utid FROM sched INTERSECT SELECT utid FROM thread_state WHERE state = 'R' ORDER BY utid
+---
+(1,)
+(2,)
+(3,)
+
+=== not exists
+SELECT t.id, t.name FROM track t WHERE NOT EXISTS (SELECT 1 FROM slice WHERE track_id = t.id) AND NOT EXISTS (SELECT 1 FROM counter WHERE track_id = t.id)
+---
+(4, None)
+(6, 'x')
+
+=== latest before
+SELECT s.name, (SELECT value FROM counter c WHERE c.track_id = 2 AND c.ts <= s.ts ORDER BY c.ts DESC LIMIT 1) AS power FROM slice s WHERE s.dur > 0 AND s.ts < 1200
+---
+('step', 10.0)
+('op', 20.0)
+('kernel0', 20.0)
+
+=== overlaps by join
+SELECT a.id, b.id FROM slice a JOIN slice b ON a.id < b.id AND a.ts < b.ts + b.dur AND b.ts < a.ts + a.dur ORDER BY 1, 2
+---
+(0, 1)
+(0, 2)
+(0, 3)
+(0, 4)
+(0, 5)
+(0, 6)
+(0, 7)
+(0, 8)
+(0, 9)
+(1, 2)
+
+=== overlap count of slices
+INCLUDE PERFETTO MODULE intervals.overlap;
+SELECT ts, value FROM intervals_overlap_count!((SELECT ts, dur FROM slice WHERE dur > 0 AND ts < 1300), ts, dur)
+---
+(1000, 1)
+(1100, 2)
+(1150, 3)
+(1200, 2)
+(1300, 1)
+(1500, 0)
+
+=== overlap by track
+INCLUDE PERFETTO MODULE intervals.overlap;
+SELECT ts, value, group_name FROM intervals_overlap_count_by_group!((SELECT * FROM slice WHERE dur > 0 AND track_id < 2), ts, dur, track_id)
+---
+(1000, 1, 0)
+(1100, 2, 0)
+(1150, 1, 1)
+(1200, 0, 1)
+(1300, 1, 0)
+(1410, 1, 1)
+(1419, 0, 1)
+(1440, 1, 1)
+(1460, 0, 1)
+(1470, 1, 1)
+(1472, 0, 1)
+(1500, 0, 0)
+
+=== merged
+INCLUDE PERFETTO MODULE intervals.overlap;
+SELECT ts, dur FROM interval_merge_overlapping!((SELECT ts, dur FROM slice WHERE track_id = 1), 30)
+---
+(1150, 50)
+(1410, 62)
+
+=== merged by track
+INCLUDE PERFETTO MODULE intervals.overlap;
+SELECT * FROM interval_merge_overlapping_partitioned!((SELECT ts, dur, track_id FROM slice WHERE dur > 0), (track_id))
+---
+(1000, 500, 0)
+(1150, 50, 1)
+(1410, 9, 1)
+(1440, 20, 1)
+(1470, 2, 1)
+(1420, 5, 11)
+(1430, 6, 12)
+
+=== slices within running
+INCLUDE PERFETTO MODULE intervals.intersect;
+SELECT ts, dur, id_0, id_1, utid FROM _interval_intersect!(((SELECT id, ts, dur, utid FROM thread_state WHERE state = 'Running'), (SELECT id, ts, dur, utid FROM sched)), (utid)) ORDER BY utid, ts
+---
+(1001, 49, 1, 0, 1)
+(1075, 15, 4, 2, 2)
+(1092, 8, 6, 3, 2)
+(1062, 18, 10, 1, 3)
+
+=== cut to a window
+INCLUDE PERFETTO MODULE intervals.intersect;
+SELECT id, ts, dur FROM _interval_intersect_single!(1100, 100, (SELECT id, ts, dur FROM slice WHERE dur > 0)) ORDER BY ts, id
+---
+(0, 1100, 100)
+(1, 1100, 100)
+(2, 1150, 50)
+
+=== filled gaps
+INCLUDE PERFETTO MODULE intervals.fill_gaps;
+SELECT ts, dur, cpu, utid FROM intervals_fill_gaps!((cpu), (utid), (SELECT ts, dur, cpu, utid FROM sched WHERE cpu = 2))
+---
+(1000, 75, 2, None)
+(1075, 15, 2, 2)
+(1090, 2, 2, None)
+(1092, 8, 2, 2)
+(1100, 400, 2, None)
+
+=== reachable
+INCLUDE PERFETTO MODULE graphs.search;
+SELECT node_id, parent_node_id FROM graph_reachable_dfs!((SELECT parent_id AS source_node_id, id AS dest_node_id FROM slice WHERE parent_id IS NOT NULL), (SELECT 0 AS node_id)) ORDER BY node_id
+---
+(0, None)
+(1, 0)
+(3, 0)
+
+=== dominators
+INCLUDE PERFETTO MODULE graphs.dominator_tree;
+SELECT node_id, dominator_node_id FROM graph_dominator_tree!((SELECT 1 AS source_node_id, 2 AS dest_node_id UNION ALL SELECT 1, 3 UNION ALL SELECT 2, 4 UNION ALL SELECT 3, 4), 1) ORDER BY node_id
+---
+(1, None)
+(2, 1)
+(3, 1)
+(4, 1)
+
+=== partitions of a tree
+INCLUDE PERFETTO MODULE graphs.partition;
+SELECT id, parent_id, group_key FROM tree_structural_partition_by_group!((SELECT column1 AS id, column2 AS parent_id, column3 AS group_key FROM (VALUES (1, NULL, 1), (2, 1, 2), (3, 2, 1), (4, 3, 2)))) ORDER BY id
+---
+(1, None, 1)
+(2, None, 2)
+(3, 1, 1)
+(4, 2, 2)
+
+=== callstacks
+INCLUDE PERFETTO MODULE linux.perf.samples;
+SELECT name, self_count, cumulative_count FROM linux_perf_samples_summary_tree
+---
+('main', 1, 3)
+('work', 2, 2)
+
+=== frames of samples
+SELECT s.ts, f.name FROM perf_sample s JOIN stack_profile_callsite c ON s.callsite_id = c.id JOIN stack_profile_frame f ON c.frame_id = f.id ORDER BY s.ts
+---
+(1005, 'work')
+(1009, 'main')
+(1019, 'work')
+
+=== time in units
+INCLUDE PERFETTO MODULE time.conversion;
+SELECT time_from_ms(2) AS a, time_to_us(dur) AS b, time_to_ms(dur) AS c, time_from_s(1) AS d FROM slice WHERE id = 0
+---
+(2000000, 0, 0, 1000000000)
+
+=== macro with a column and a table
+CREATE PERFETTO MACRO top_of(t TableOrSubquery, c ColumnName, n Expr) RETURNS TableOrSubquery AS (SELECT * FROM $t ORDER BY $c DESC LIMIT $n);
+SELECT id FROM top_of!((SELECT id, dur FROM slice), dur, 2)
+---
+(0,)
+(1,)
+
+=== macro over macros
+CREATE PERFETTO MACRO closed() RETURNS TableOrSubquery AS (SELECT * FROM slice WHERE dur >= 0);
+CREATE PERFETTO MACRO count_of(t TableOrSubquery) RETURNS Expr AS (SELECT COUNT(*) FROM $t);
+SELECT count_of!(closed!()) AS n, count_of!((SELECT 1 UNION SELECT 2)) AS m
+---
+(9, 2)
+
+=== macro of a list of columns
+CREATE PERFETTO MACRO grouped(t TableOrSubquery, c ColumnNameList) RETURNS TableOrSubquery AS (SELECT $c, COUNT(*) AS n FROM $t GROUP BY $c);
+SELECT * FROM grouped!(slice, track_id) WHERE n > 1
+---
+(0, 3)
+(1, 4)
+
+=== function over a trace
+CREATE PERFETTO FUNCTION slices_on(track LONG) RETURNS LONG AS SELECT COUNT(*) FROM slice WHERE track_id = $track;
+SELECT id, slices_on(id) FROM track WHERE slices_on(id) > 1
+---
+(0, 3)
+(1, 4)
+
+=== function of two
+CREATE OR REPLACE PERFETTO FUNCTION clamp(x DOUBLE, low DOUBLE, high DOUBLE) RETURNS DOUBLE AS SELECT MIN(MAX($x, $low), $high);
+SELECT clamp(5, 0, 3), clamp(-1, 0, 3), clamp(2, 0, 3)
+---
+(3, 0, 2)
+
+=== function of text
+CREATE PERFETTO FUNCTION is_kernel(n STRING) RETURNS BOOL AS SELECT $n GLOB 'kernel*';
+SELECT name, is_kernel(name) FROM slice WHERE id IN (1, 2)
+---
+('op', 0)
+('kernel0', 1)
+
+=== table function with defaults
+CREATE PERFETTO FUNCTION longer_than(least LONG) RETURNS TABLE(id LONG, name STRING) AS SELECT id, name FROM slice WHERE dur > $least;
+SELECT * FROM longer_than(100)
+---
+(0, 'step')
+(1, 'op')
+
+=== table function joined
+CREATE PERFETTO FUNCTION children_of(parent LONG) RETURNS TABLE(id LONG, name STRING) AS SELECT id, name FROM slice WHERE parent_id = $parent;
+SELECT s.name, c.name FROM slice s JOIN children_of(s.id) c ORDER BY c.id
+---
+('step', 'op')
+('step', 'mark')
+
+=== index
+CREATE PERFETTO TABLE t AS SELECT * FROM slice; CREATE PERFETTO INDEX t_by_track ON t(track_id); SELECT COUNT(*) FROM t WHERE track_id = 0
+---
+(3,)
+
+=== view over a view
+CREATE VIEW a AS SELECT id, dur FROM slice WHERE dur > 0; CREATE PERFETTO VIEW b AS SELECT SUM(dur) AS total FROM a; SELECT total FROM b
+---
+(792,)
+
+=== table replaced by itself
+CREATE PERFETTO TABLE t AS SELECT id FROM slice; CREATE OR REPLACE PERFETTO TABLE t AS SELECT id FROM t WHERE id > 7; SELECT id FROM t
+---
+(8,)
+(9,)
+
+=== update of what a trace gave
+CREATE TABLE t AS SELECT id, name FROM slice WHERE id < 3; UPDATE t SET name = 'x' || id WHERE id > 0; DELETE FROM t WHERE id = 2; SELECT * FROM t
+---
+(0, 'step')
+(1, 'x1')
+
+=== insert from a trace
+CREATE TABLE t(id INT, what TEXT); INSERT INTO t SELECT id, name FROM slice WHERE dur > 100; INSERT INTO t VALUES (99, 'own'); SELECT * FROM t
+---
+(0, 'step')
+(1, 'op')
+(99, 'own')
+
+=== window frames
+SELECT id, AVG(dur) OVER (ORDER BY ts ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS smooth FROM slice WHERE dur > 0 AND ts < 1420
+---
+(0, 350.0)
+(1, 250.0)
+(2, 86.33333333333333)
+(5, 29.5)
+
+=== named window (sqlite)
+SELECT id, RANK() OVER w AS r, DENSE_RANK() OVER w AS d FROM slice WHERE id < 5 WINDOW w AS (ORDER BY track_id)
+---
+(0, 1, 1)
+(1, 1, 1)
+(3, 1, 1)
+(2, 4, 2)
+(4, 5, 3)
+
+=== first and last of a window (sqlite)
+SELECT DISTINCT track_id, FIRST_VALUE(name) OVER w AS first, LAST_VALUE(name) OVER w AS last FROM slice WINDOW w AS (PARTITION BY track_id ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+---
+(0, 'step', 'mark')
+(1, 'kernel0', 'fill')
+(3, 'open', 'open')
+(11, 'timer', 'timer')
+(12, 'net', 'net')
+
+=== groups frame
+SELECT id, COUNT(*) OVER (ORDER BY depth GROUPS BETWEEN CURRENT ROW AND 1 FOLLOWING) AS n FROM slice WHERE id < 4
+---
+(0, 4)
+(2, 4)
+(1, 2)
+(3, 2)
+
+=== range frame
+SELECT id, COUNT(*) OVER (ORDER BY ts RANGE BETWEEN 50 PRECEDING AND CURRENT ROW) AS n FROM slice WHERE id < 6
+---
+(0, 1)
+(1, 1)
+(2, 2)
+(3, 1)
+(4, 1)
+(5, 2)
+
+=== json of args
+SELECT json_extract(args, '$.x[2].y') AS y, json_array_length(args, '$.x') AS n FROM slice WHERE id = 0
+---
+('z', 3)
+
+=== json made
+SELECT json_group_array(name) FROM slice WHERE track_id = 0
+---
+('["step","op","mark"]',)
+
+=== printf over columns
+SELECT printf('%-6s|%6.2f|%04d', name, dur / 3.0, id) AS line FROM slice WHERE id < 2
+---
+('step  |166.67|0000',)
+('op    | 66.67|0001',)
+
+=== instr and substr
+SELECT SUBSTR(name, INSTR(name, 'n') + 1) AS rest FROM slice WHERE name LIKE 'kernel%'
+---
+('el0',)
+('el0',)
+
+=== upper and trim
+SELECT UPPER(name) || LOWER('ABC') || TRIM('  x ') || LTRIM('xxa', 'x') || REPLACE('aXa', 'X', '-') FROM slice LIMIT 1
+---
+('STEPabcxaa-a',)
+
+=== unicode and char
+SELECT UNICODE('a'), CHAR(104, 105), HEX('az'), QUOTE('it''s'), LENGTH('äb')
+---
+(97, 'hi', '617A', "'it''s'", 2)
+
+=== integer and real
+SELECT 7 / 2, 7 / 2.0, -7 / 2, 7 % 3, -7 % 3, 1e3, 10 / 0, 5.0 / 0
+---
+(3, 3.5, -3, 1, -1, 1000.0, None, None)
+
+=== bits
+SELECT 6 & 3, 6 | 3, ~5, 1 << 40, -16 >> 2
+---
+(2, 7, -6, 1099511627776, -4)
+
+=== comparison of kinds
+SELECT 1 < 'a', 'b' > 'a', '10' < '9', 10 < 9, NULL = NULL, NULL IS NULL, 1 = 1.0, 'a' = 'A'
+---
+(1, 1, 1, 0, None, 1, 1, 0)
+
+=== between and in
+SELECT id FROM slice WHERE dur BETWEEN 5 AND 50 AND name NOT IN ('net', 'copy')
+---
+(2,)
+(6,)
+(8,)
+
+=== order with nulls
+SELECT id, parent_id FROM slice WHERE id < 4 ORDER BY parent_id DESC, id
+---
+(1, 0)
+(3, 0)
+(0, None)
+(2, None)
+
+=== limit from the end
+SELECT id FROM slice ORDER BY id DESC LIMIT -1 OFFSET 7
+---
+(2,)
+(1,)
+(0,)
+
+=== count over nothing
+SELECT COUNT(*), SUM(dur), TOTAL(dur), MAX(dur), GROUP_CONCAT(name) FROM slice WHERE id > 99
+---
+(0, None, 0.0, None, None)
+
+=== group over nothing
+SELECT name, COUNT(*) FROM slice WHERE id > 99 GROUP BY name
+---
+
+=== two aggregates of extremes
+SELECT name, MIN(dur) FROM slice WHERE dur > 0
+---
+('fill', 2)
+
+=== extreme of each group
+SELECT track_id, name, MAX(dur) AS longest FROM slice GROUP BY track_id
+---
+(0, 'step', 500)
+(1, 'kernel0', 50)
+(3, 'open', -1)
+(11, 'timer', 5)
+(12, 'net', 6)
+
+=== having without group
+SELECT COUNT(*) AS n FROM slice HAVING n > 5
+---
+(10,)
+
+=== values as a table (sqlite)
+SELECT v.column1 AS id, s.name FROM (VALUES (2), (0)) v JOIN slice s ON s.id = v.column1
+---
+(2, 'kernel0')
+(0, 'step')
+
+=== left join of values
+WITH wanted(name) AS (VALUES ('op'), ('absent')) SELECT w.name, s.id FROM wanted w LEFT JOIN slice s USING (name)
+---
+('op', 1)
+('absent', None)
+
+=== own values, mixed kinds
+WITH v(x) AS (VALUES (1), ('a'), (NULL), (2.5)) SELECT x, typeof(x) FROM v ORDER BY x
+---
+(None, 'null')
+(1, 'integer')
+(2.5, 'real')
+('a', 'text')
+
+=== own values against a trace, mixed kinds
+WITH v(x) AS (VALUES (1), ('op'), (2.5)) SELECT s.id, v.x FROM v JOIN slice s ON s.name = v.x OR s.id = v.x
+---
+(1, 1)
+(1, 'op')
+
+=== subquery in select
+SELECT name, (SELECT COUNT(*) FROM slice c WHERE c.parent_id = s.id) AS children FROM slice s WHERE depth = 0 AND track_id = 0
+---
+('step', 2)
+
+=== alias in where
+SELECT dur * 2 AS twice FROM slice WHERE twice > 300
+---
+(1000,)
+(400,)
+
+=== alias in group and order
+SELECT dur > 10 AS is_long, COUNT(*) AS n FROM slice GROUP BY is_long ORDER BY n
+---
+(1, 4)
+(0, 6)
+
+=== star of one table
+SELECT t.* FROM thread t JOIN process p USING (upid) WHERE p.name = 'python' AND t.tid = 11
+---
+(0, 0, 11, 'main', None, None, 0, 1, None, None, None, 'a')
+
+=== stack
+CREATE VIEW v AS SELECT stack_id, depth FROM slice WHERE name LIKE "%step%";
+SELECT descendant.id FROM v LEFT JOIN descendant_slice_by_stack(v.stack_id) AS descendant ON descendant.depth = v.depth + 1
+---
+(1,)
+(3,)
+
+=== stack2
+SELECT s.name, p.name FROM slice s JOIN slice p ON s.parent_stack_id = p.stack_id AND s.track_id = p.track_id
+---
+('op', 'step')
+('mark', 'step')
+
+=== stack 3
+SELECT stack_id IS NULL, parent_stack_id FROM slice WHERE name = 'step'
+---
+(0, 0)
+
+=== self count partitioned
+INCLUDE PERFETTO MODULE intervals.self_intersect;
+WITH d(ts, dur, g) AS (VALUES (0, 50, 'u'), (10, 20, 'u'), (5, 10, 'v'))
+SELECT ts, dur, cnt, g FROM _interval_self_intersect_count!(d, (g)) ORDER BY g, ts
+---
+(0, 10, 1, 'u')
+(10, 20, 2, 'u')
+(30, 20, 1, 'u')
+(50, 0, 0, 'u')
+(5, 10, 1, 'v')
+(15, 0, 0, 'v')
+
+=== self agg
+INCLUDE PERFETTO MODULE intervals.self_intersect;
+WITH d(ts, dur, v, g) AS (VALUES (0, 10, 4, NULL), (5, 10, NULL, NULL), (5, 2, 9, NULL))
+SELECT ts, dur, cnt, CAST(sum_value AS INT) AS s, min_value, max_value, g FROM _interval_self_intersect_agg!(d, v, (g)) ORDER BY ts
+---
+(0, 5, 1, 4, 4, 4, None)
+(5, 2, 3, 13, 4, 9, None)
+(7, 3, 2, 4, 4, 4, None)
+(10, 5, 1, 0, None, None, None)
+(15, 0, 0, 0, None, None, None)
+
+=== scan
+WITH edges(source_node_id, dest_node_id) AS (VALUES (1, 2), (1, 3), (3, 2), (2, 4)), init(id, w) AS (VALUES (1, 10))
+SELECT * FROM _graph_scan!(edges, init, (w), (SELECT id, w * 2 AS w FROM $table WHERE w < 40)) ORDER BY id, w
+---
+(1, 10)
+(2, 20)
+(2, 40)
+(3, 20)
+(4, 40)
+
+=== scan filter alias
+WITH edges(source_node_id, dest_node_id) AS (VALUES (0, 1), (1, 2)) SELECT id, root FROM _graph_scan!(edges, (SELECT 0 AS id, 0 AS root), (root), (SELECT t.id, t.root FROM $table t)) ORDER BY id
+---
+(0, 0)
+(1, 0)
+(2, 0)
+
+=== include all
+INCLUDE PERFETTO MODULE *; SELECT 1 AS x
+---
+(1,)
+
+=== timecode
+SELECT to_timecode(3599123456789), to_timecode(3661000000123), to_realtime(5), abs_time_str(ts) FROM slice LIMIT 1
+---
+('00:59:59 123 456 789', '01:01:01 000 000 123', None, None)
+
+=== casts
+SELECT cast_int!('12') + 1, cast_double!('1.5'), cast_string!(3) || 'x', typeof(cast_int!(1e14))
+---
+(13, 1.5, '3x', 'integer')
+
+=== hash join over both
+CREATE PERFETTO TABLE a AS SELECT HASH(name) AS h, ts, dur FROM slice WHERE dur > 0;
+SELECT COUNT(*) FROM a WHERE h = HASH('op')
+---
+(1,)
+
+=== label
+SELECT (SELECT MAX(dur) FROM slice) FROM slice LIMIT 1
+---
+(500,)
+
+=== span hash partition
+CREATE VIEW a AS SELECT ts, dur, HASH(name) AS part, name AS n FROM slice WHERE dur > 0 AND name = 'op';
+CREATE VIEW b AS SELECT 1150 AS ts, 100 AS dur, HASH('op') AS part, 'x' AS m;
+CREATE VIRTUAL TABLE sp USING SPAN_JOIN(a PARTITIONED part, b PARTITIONED part);
+SELECT ts, dur, n, m FROM sp
+---
+(1150, 100, 'op', 'x')
+
+=== empty outer
+CREATE TABLE t1(ts BIGINT, dur BIGINT, part BIGINT, PRIMARY KEY (part, ts)) WITHOUT ROWID;
+CREATE TABLE t2(ts BIGINT, dur BIGINT, b BIGINT, PRIMARY KEY (ts)) WITHOUT ROWID;
+INSERT INTO t2(ts, dur) VALUES (100, 400), (500, 50);
+CREATE VIRTUAL TABLE sp USING span_outer_join(t2, t1 PARTITIONED part);
+SELECT * FROM sp
+---
+
+=== outer right empty
+CREATE TABLE t1(ts BIGINT, dur BIGINT, part BIGINT, PRIMARY KEY (part, ts)) WITHOUT ROWID;
+CREATE TABLE t2(ts BIGINT, dur BIGINT, b BIGINT, PRIMARY KEY (ts)) WITHOUT ROWID;
+INSERT INTO t1(ts, dur, part) VALUES (100, 400, 0), (100, 50, 1), (600, 100, 1);
+CREATE VIRTUAL TABLE sp USING span_outer_join(t1 PARTITIONED part, t2);
+SELECT * FROM sp
+---
+(100, 400, 0, None)
+(100, 50, 1, None)
+(600, 100, 1, None)
+
+=== instant intersect
+CREATE PERFETTO TABLE A AS WITH data(id, ts, dur) AS (VALUES (0, 3, 0), (1, 7, 0)) SELECT * FROM data;
+CREATE PERFETTO TABLE B AS WITH data(id, ts, dur) AS (VALUES (10, 1, 6), (11, 3, 0)) SELECT * FROM data;
+SELECT ts, dur, id_0, id_1 FROM _interval_intersect!((A, B), ()) ORDER BY ts, id_0, id_1
+---
+(3, 0, 0, 10)
+(3, 0, 0, 11)
+
+=== function over a trace again
+CREATE PERFETTO FUNCTION slices_on(track LONG) RETURNS LONG AS SELECT COUNT(*) FROM slice WHERE track_id = $track;
+SELECT id, slices_on(id) FROM track WHERE slices_on(id) > 1
+---
+(0, 3)
+(1, 4)
+
+=== capture by a bare name
+CREATE PERFETTO FUNCTION parent_name(id LONG) RETURNS STRING AS SELECT p.name FROM slice c JOIN slice p ON p.id = c.parent_id WHERE c.id = $id;
+SELECT id, parent_name(id) AS p FROM slice WHERE depth = 1 ORDER BY id
+---
+(1, 'step')
+(3, 'step')
+
+=== children bare
+CREATE PERFETTO FUNCTION children_of(id LONG) RETURNS TABLE(id LONG, name STRING) AS SELECT id, name FROM slice WHERE parent_id = $id ORDER BY id DESC;
+SELECT slice.name, c.name FROM slice JOIN children_of(slice.id) c
+---
+('step', 'op')
+('step', 'mark')
+
+=== table const
+CREATE PERFETTO FUNCTION children_of(id LONG) RETURNS TABLE(id LONG, name STRING) AS SELECT id, name FROM slice WHERE parent_id = $id ORDER BY id DESC;
+SELECT * FROM children_of(0)
+---
+(3, 'mark')
+(1, 'op')
+
+=== descend capture bare
+SELECT id, (SELECT COUNT(*) FROM descendant_slice(id)) AS n FROM slice WHERE id < 2
+---
+(0, 2)
+(1, 0)
+
+=== interval util
+INCLUDE PERFETTO MODULE linux.cpu.utilization.general;
+SELECT s.id, u.awake_dur FROM (SELECT 7 AS id, 1050 AS ts, 30 AS dur) s JOIN cpu_utilization_in_interval(ts, dur) u
+---
+(7, 23)
+
+=== time in state
+SELECT t.utid, x.state, x.dur FROM thread t JOIN sched_time_in_state_for_thread_in_interval(1070, 20, utid) x WHERE t.utid = 2 ORDER BY x.state
+---
+(2, 'R', 5)
+(2, 'Running', 15)
+
+=== self time of all again
+INCLUDE PERFETTO MODULE slices.self_dur;
+SELECT name, self_dur FROM slice_self_dur JOIN slice USING (id) WHERE self_dur > 100 ORDER BY self_dur DESC
+---
+('step', 300)
+('op', 200)
+
+=== flow name
+SELECT name, slice_out FROM flow JOIN slice ON slice.id = flow.slice_in
+---
+('kernel0', 1)
+('copy', 2)
+
+=== track utid
+SELECT utid, slice.name FROM slice JOIN track ON track.id = slice.track_id JOIN thread_track ON thread_track.id = track.id WHERE dur > 0 ORDER BY slice.id
+---
+(0, 'step')
+(0, 'op')
+
+=== counter track upid
+SELECT upid, value FROM counter JOIN counter_track t ON t.id = counter.track_id JOIN process_counter_track p ON p.id = t.id ORDER BY counter.id LIMIT 1
+---
+(0, 100.0)
+
+=== own column
+CREATE PERFETTO TABLE units AS SELECT 2 AS track_id, 'watt' AS unit; SELECT unit, t.name FROM track t JOIN units u ON u.track_id = t.id
+---
+('watt', 'power')
+
+=== cte
+WITH rank AS (SELECT 0 AS upid, 7 AS rank) SELECT rank FROM process JOIN rank USING (upid)
+---
+(7,)

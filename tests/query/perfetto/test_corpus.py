@@ -1,0 +1,55 @@
+"""Queries of many kinds give the rows that SQLite's semantics demand, on both ways to run them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from corpus_trace import corpus_rows
+from store_builder import BuiltStore, build
+
+from traceql.query.perfetto.session import PerfettoSession
+
+if TYPE_CHECKING:
+    from store_builder import BuiltTrace
+
+_ONLY_SQLITE = " (sqlite)"
+
+
+def _queries() -> Iterator[tuple[str, str, list[Any]]]:
+    text = (Path(__file__).parent / "corpus.sql").read_text(encoding="utf-8")
+    for part in text.split("\n=== ")[1:]:
+        head, _, rows = part.partition("\n---")
+        name, _, sql = head.partition("\n")
+        yield name, sql, [ast.literal_eval(row) for row in rows.splitlines() if row]
+
+
+QUERIES = list(_queries())
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[BuiltStore, list[BuiltTrace]]:
+    root = tmp_path_factory.mktemp("corpus")
+    return BuiltStore(root), [build(root, "a", corpus_rows(), 0)]
+
+
+@pytest.mark.parametrize(("sql", "rows"), [pytest.param(q, r, id=n) for n, q, r in QUERIES])
+def test_over_a_small_trace(corpus, sql: str, rows: list[Any]) -> None:
+    store, traces = corpus
+    with PerfettoSession(traces, store=store) as session:
+        assert session.sql(sql).fetchall() == rows
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [pytest.param(q, r, id=n) for n, q, r in QUERIES if not n.endswith(_ONLY_SQLITE)],
+)
+def test_over_a_large_trace(corpus, monkeypatch, sql: str, rows: list[Any]) -> None:
+    """A trace of more rows is asked in the engine: the same rows come from there."""
+    monkeypatch.setattr("traceql.query.perfetto.exact.MOST_EVENTS", -1)
+    store, traces = corpus
+    with PerfettoSession(traces, store=store) as session:
+        assert session.sql(sql).fetchall() == rows
