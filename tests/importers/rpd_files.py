@@ -15,7 +15,8 @@ TABLES = (
     "rocpd_string(id INTEGER PRIMARY KEY, string TEXT)",
     "rocpd_ustring(id INTEGER PRIMARY KEY, string TEXT)",
     (
-        'rocpd_api(id INTEGER PRIMARY KEY, pid INTEGER, tid INTEGER, "start" INTEGER, "end" INTEGER, '
+        'rocpd_api(id INTEGER PRIMARY KEY, pid INTEGER, tid INTEGER, "start" INTEGER, '
+        '"end" INTEGER, '
         "apiName_id INTEGER, category_id INTEGER, domain_id INTEGER, args_id INTEGER)"
     ),
     (
@@ -24,18 +25,18 @@ TABLES = (
         "sync BOOL, pinned BOOL)"
     ),
     (
-        "rocpd_kernelapi(api_ptr_id INTEGER PRIMARY KEY, stream TEXT, gridX INTEGER, gridY INTEGER, "
-        "gridZ INTEGER, workgroupX INTEGER, workgroupY INTEGER, workgroupZ INTEGER, groupSegmentSize "
-        "INTEGER, privateSegmentSize INTEGER, kernelName_id INTEGER)"
+        "rocpd_kernelapi(api_ptr_id INTEGER PRIMARY KEY, stream TEXT, gridX INTEGER, "
+        "gridY INTEGER, gridZ INTEGER, workgroupX INTEGER, workgroupY INTEGER, "
+        "workgroupZ INTEGER, groupSegmentSize INTEGER, privateSegmentSize INTEGER, kernelName_id INTEGER)"
     ),
     (
-        'rocpd_op(id INTEGER PRIMARY KEY, gpuId INTEGER, queueId INTEGER, sequenceId INTEGER, "start" '
-        'INTEGER, "end" INTEGER, description_id INTEGER, opType_id INTEGER)'
+        "rocpd_op(id INTEGER PRIMARY KEY, gpuId INTEGER, queueId INTEGER, sequenceId INTEGER, "
+        '"start" INTEGER, "end" INTEGER, description_id INTEGER, opType_id INTEGER)'
     ),
     "rocpd_api_ops(id INTEGER PRIMARY KEY, api_id INTEGER, op_id INTEGER)",
     (
-        "rocpd_monitor(id INTEGER PRIMARY KEY, deviceType TEXT, deviceId INTEGER, monitorType TEXT, "
-        '"start" INTEGER, "end" INTEGER, value TEXT)'
+        "rocpd_monitor(id INTEGER PRIMARY KEY, deviceType TEXT, deviceId INTEGER, "
+        'monitorType TEXT, "start" INTEGER, "end" INTEGER, value TEXT)'
     ),
     "rocpd_counter(id INTEGER PRIMARY KEY, value REAL, op_id INTEGER, name_id INTEGER)",
     "rocpd_stackframe(id INTEGER PRIMARY KEY, api_ptr_id INTEGER, depth INTEGER, name_id INTEGER)",

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from rocm_plan import GUID, PID, plan
 
 from traceql.engine.ingest import ingest
-from traceql.importers.rocpd import Rocpd
 from traceql.importers._rocm.joining import Index, as_json, objects
+from traceql.importers.rocpd import Rocpd
 from traceql.model.protocols import Head, Match
 from traceql.query.session import Session
 from traceql.store.catalog import Store
