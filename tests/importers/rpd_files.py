@@ -27,7 +27,8 @@ TABLES = (
     (
         "rocpd_kernelapi(api_ptr_id INTEGER PRIMARY KEY, stream TEXT, gridX INTEGER, "
         "gridY INTEGER, gridZ INTEGER, workgroupX INTEGER, workgroupY INTEGER, "
-        "workgroupZ INTEGER, groupSegmentSize INTEGER, privateSegmentSize INTEGER, kernelName_id INTEGER)"
+        "workgroupZ INTEGER, groupSegmentSize INTEGER, privateSegmentSize INTEGER, "
+        "kernelName_id INTEGER)"
     ),
     (
         "rocpd_op(id INTEGER PRIMARY KEY, gpuId INTEGER, queueId INTEGER, sequenceId INTEGER, "
