@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from perfetto_encoder import Value, message, packet, trace
+from perfetto_encoder import Value, event, message, packet, trace
 from test_perfetto_events import MAIN, PROCESS, Asked
 
 from traceql.importers.perfetto.task_states import task_state
@@ -342,6 +343,38 @@ def test_devices_waits_and_counters_that_look_forwards(tmp_path: Path) -> None:
         ("first", "second"), ("first", "third"),
     ]  # fmt: skip
     assert ask("SELECT registers_per_thread FROM gpu_op") == [(32,)]
+
+
+def test_kernels_know_their_launches_names_and_limits(tmp_path: Path) -> None:
+    """As tools on CUPTI write them: fields 1000 and 1001 of interned data, 3000 of events."""
+    static = message((1, 1), (4, 1024))
+    interned = (12, message(
+        (23, message((1, 1), (2, 5), (3, 4))), (24, message((1, 1), (2, "Stream 7"), (4, 2))),
+        (24, message((1, 2), (2, "Kernel"), (4, 2))),
+        (1000, message((1, 1), (2, "_Z4axpy"), (3, "axpy(float*)"), (4, "sm_80"), (5, static))),
+        (1001, message((1, 1), (2, "shared_mem_static"))),
+    ))  # fmt: skip
+    launch = message((1, message((1, 256))), (2, message((1, 128), (2, 2))),
+                     (3, message((2, "shared_mem_dynamic"), (4, 4096))))  # fmt: skip
+    submits = (3000, message((1, 70), (1, 71)))
+    ask = Asked(trace(
+        MAIN, packet(None, interned, flags=1),
+        event(5, 1, 11, (23, "cudaGraphLaunch"), submits), event(9, 2, 11),
+        packet(20, (53, message((1, 70), (2, 5), (13, 1), (14, 2), (5, 1), (19, 1),
+                                (21, launch))), flags=2),
+        packet(30, (53, message((1, 71), (2, 5), (13, 1), (14, 2), (5, 1))), flags=2),
+    ), tmp_path)  # fmt: skip
+    assert ask("SELECT s.name, l.name, g.grid_x, g.block_y, g.shared_bytes, g.correlation_id "
+               "FROM gpu_op g JOIN slice s ON s.id = g.slice_id "
+               "JOIN slice l ON l.id = g.launch_slice_id ORDER BY s.ts") == [
+        ("axpy(float*)", "cudaGraphLaunch", 256, 2, 5120, 70),
+        ("Kernel", "cudaGraphLaunch", None, None, None, 71),
+    ]  # fmt: skip
+    ((args,),) = ask("SELECT args FROM slice WHERE name = 'axpy(float*)'")
+    assert json.loads(args) == {
+        "context": 1, "event_id": 70, "pid": 5, "api": "CUDA", "kernel_name": "_Z4axpy",
+        "arch": "sm_80", "shared_mem_static": 1024, "shared_mem_dynamic": 4096,
+    }  # fmt: skip
 
 
 def test_losses_that_the_trace_counts_are_said(tmp_path: Path) -> None:

@@ -29,7 +29,9 @@ TRACK_EVENT = schema("""
     44:double_counter_value:d 45:extra_double_counter_track_uuids:u*
     46:extra_double_counter_values:d* 47:flow_ids:x* 48:terminating_flow_ids:x*
     52:correlation_id:u 53:correlation_id_str:s 54:correlation_id_str_iid:u 55:callstack:b
-    56:callstack_iid:u 57:callstack_weight:d""")
+    56:callstack_iid:u 57:callstack_weight:d
+    3000:gpu_correlation:b""")
+GPU_CORRELATION = schema("1:submitted:u* 2:waited:u*")
 LEGACY_EVENT = schema("""
     1:name_iid:u 2:phase:i 3:duration_us:i 4:thread_duration_us:i 6:unscoped_id:u 7:id_scope:s
     8:bind_id:u 9:use_async_tts:t 10:local_id:u 11:global_id:u 12:bind_to_enclosing:t
@@ -70,7 +72,8 @@ INTERNED_DATA = schema("""
     5:function_names:b* 6:frames:b* 7:callstacks:b* 16:build_ids:b* 17:mapping_paths:b*
     18:source_paths:b* 19:mappings:b* 20:log_message_body:b* 23:graphics_contexts:b*
     24:gpu_specifications:b* 26:kernel_symbols:b* 27:proto_type_names:b*
-    29:debug_annotation_string_values:b* 43:correlation_id_str:b* 47:gpu_counter_descriptors:b*""")
+    29:debug_annotation_string_values:b* 43:correlation_id_str:b* 47:gpu_counter_descriptors:b*
+    1000:compute_kernels:b* 1001:compute_arg_names:b*""")
 INTERNED_TEXT = schema("1:iid:u 2:text:s")
 FRAME = schema("""
     1:iid:u 2:function_name_id:u 3:mapping_id:u 4:rel_pc:u 5:source_path_iid:u 6:line_number:u""")
@@ -78,6 +81,9 @@ MAPPING = schema("1:iid:u 2:build_id:u 4:start:u 6:load_bias:u 7:path_string_ids
 CALLSTACK = schema("1:iid:u 2:frame_ids:u*")
 GRAPHICS_CONTEXT = schema("1:iid:u 2:pid:i 3:api:u")
 GPU_SPECIFICATION = schema("1:iid:u 2:name:s 3:description:s 4:category:u")
+LAUNCH_ARG = schema("""
+    1:name_iid:u 2:name:s 3:int:i 4:uint:u 5:double:d 6:string:s 7:string_iid:u""")
+COMPUTE_KERNEL = schema("1:iid:u 2:name:s 3:demangled_name:s 4:arch:s 5:args:b*")
 INTERNED_COUNTERS = schema("1:iid:u 2:counter_descriptor:b 3:gpu_id:i")
 
 CLOCK_SNAPSHOT = schema("1:clocks:b* 2:primary_trace_clock:u")

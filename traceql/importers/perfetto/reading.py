@@ -12,7 +12,8 @@ from traceql.importers.perfetto.described import Described
 from traceql.importers.perfetto.facts import Facts
 from traceql.importers.perfetto.ftrace import Ftrace
 from traceql.importers.perfetto.ftrace_messages import GPU_MEMORY
-from traceql.importers.perfetto.gpu import Gpu
+from traceql.importers.perfetto.gpu_counters import GpuCounters
+from traceql.importers.perfetto.gpu_stages import GpuStages
 from traceql.importers.perfetto.messages import PACKET, PROCESS_DESCRIPTOR, THREAD_DESCRIPTOR
 from traceql.importers.perfetto.packets import Splitter, inflated, unzstd
 from traceql.importers.perfetto.processes import Processes
@@ -49,7 +50,7 @@ class Reading:
         self._events = TrackEvents(context, self._described, self._samples)
         self._facts = Facts(context)
         self._ftrace, processes = Ftrace(context), Processes(context)
-        system, gpu = System(context), Gpu(context, self._events.flows)
+        system, gpu = System(context), GpuStages(context, self._events.flows)
         self._told = {"process_tree": processes.tree, "gpu_info": gpu.info, **self._facts.readers}
         self._timed: dict[str, Timed] = {
             "perf_sample": self._samples.perf,
@@ -57,7 +58,7 @@ class Reading:
             "sys_stats": system.stats,
             "battery": system.battery,
             "power_rails": system.rails,
-            "gpu_counter_event": gpu.counters,
+            "gpu_counter_event": GpuCounters(context).counters,
             "gpu_render_stage_event": gpu.stage,
             "process_stats": lambda packet, _, ts: processes.stats(packet["process_stats"], ts),
             "gpu_mem_total_event": lambda packet, _, ts: self._ftrace.gpu_memory(

@@ -7,6 +7,7 @@ from typing import Any
 
 from traceql.importers.perfetto.messages import (
     CALLSTACK,
+    COMPUTE_KERNEL,
     FRAME,
     GPU_SPECIFICATION,
     GRAPHICS_CONTEXT,
@@ -26,7 +27,7 @@ CLEARED, NEEDED = 1, 2
 _TEXTS = (
     "event_categories", "event_names", "debug_annotation_names", "function_names", "build_ids",
     "mapping_paths", "source_paths", "log_message_body", "kernel_symbols", "proto_type_names",
-    "debug_annotation_string_values", "correlation_id_str",
+    "debug_annotation_string_values", "correlation_id_str", "compute_arg_names",
 )  # fmt: skip
 _MESSAGES = {
     "source_locations": SOURCE_LOCATION,
@@ -36,6 +37,7 @@ _MESSAGES = {
     "graphics_contexts": GRAPHICS_CONTEXT,
     "gpu_specifications": GPU_SPECIFICATION,
     "gpu_counter_descriptors": INTERNED_COUNTERS,
+    "compute_kernels": COMPUTE_KERNEL,
 }
 
 

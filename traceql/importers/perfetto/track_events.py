@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from traceql.importers.perfetto.annotations import Annotations, literal
 from traceql.importers.perfetto.flows import Flows
+from traceql.importers.perfetto.gpu_stages import LINKS
 from traceql.importers.perfetto.legacy import Legacy, LegacyTimes, overridden
-from traceql.importers.perfetto.messages import LOG_MESSAGE, SOURCE_LOCATION, TRACK_EVENT
+from traceql.importers.perfetto.messages import (
+    GPU_CORRELATION,
+    LOG_MESSAGE,
+    SOURCE_LOCATION,
+    TRACK_EVENT,
+)
 from traceql.importers.perfetto.rocm import Rocm
 from traceql.importers.perfetto.wire import UNKNOWN, Fields, decode
 
@@ -89,6 +95,10 @@ class TrackEvents:
         if "debug_annotations" in e:
             args = self._annotations.write(e["debug_annotations"], sequence)
         extra = self._extra(e, sequence)
+        if "gpu_correlation" in e:
+            for event in decode(GPU_CORRELATION, e["gpu_correlation"]).get("submitted", ()):
+                if event < 1 << 63:
+                    self._context.rows["link"].append((ordinal, LINKS, event, "host"))
         if kind in _EDGES:
             corr = None
             if kind == BEGIN and self._rocm.knows(category):

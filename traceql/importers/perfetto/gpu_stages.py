@@ -1,33 +1,23 @@
-"""GPU counters, and stages of rendering and kernels on the queues of a GPU."""
+"""Stages of rendering and kernels on the queues of a GPU, and what the GPUs are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from traceql.importers.perfetto.actors import as_json
 from traceql.importers.perfetto.context import MOST_NS, Device
+from traceql.importers.perfetto.messages import LAUNCH_ARG
 from traceql.importers.perfetto.tracks import int32
 from traceql.importers.perfetto.wire import Fields, decode, schema
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from traceql.importers.perfetto.context import Context
     from traceql.importers.perfetto.flows import Flows
     from traceql.importers.perfetto.sequences import Sequence
     from traceql.importers.perfetto.tracks import Track
 
-_COUNTERS = schema("1:counter_descriptor:b 2:counters:b* 3:gpu_id:i 4:counter_descriptor_iid:u")
-_COUNTER = schema("1:counter_id:u 2:int_value:i 3:double_value:d")
-_DESCRIPTOR = schema("1:specs:b*")
-_SPEC = schema("""
-    1:counter_id:u 2:name:s 3:description:s 7:numerator_units:u* 8:denominator_units:u*
-    11:value_direction:u""")
-_UNITS = (
-    "", "bit", "kbit", "Mbit", "Gbit", "Tbit", "Pbit", "B", "kB", "MB", "GB", "TB", "PB", "Hz",
-    "kHz", "MHz", "GHz", "THz", "PHz", "ns", "us", "ms", "s", "min", "h", "Vertex", "Pixel",
-    "Triangle", "mW", "W", "kW", "J", "V", "A", "°C", "°F", "K", "%", "Primitive", "Fragment",
-    "Instruction",
-)  # fmt: skip
 _STAGE = schema("""
     1:event_id:u 2:duration:u 3:hw_queue_id:i 4:stage_id:i 5:context:u 6:extra_data:b*
     7:specifications:b 8:render_target_handle:u 9:render_pass_handle:u 10:submission_id:u
@@ -38,13 +28,10 @@ _EXTRA = schema("1:name:s 2:value:s")
 _SPECIFICATIONS = schema("2:hw_queue:b* 3:stage:b*")
 _DESCRIPTION = schema("1:name:s 2:description:s")
 _LAUNCH = schema("1:grid_size:b 2:workgroup_size:b 3:args:b*")
-_LAUNCH_ARG = schema("""
-    1:name_iid:u 2:name:s 3:int:i 4:uint:u 5:double:d 6:string:s 7:string_iid:u""")
 _INFO = schema("1:gpus:b*")
 _GPU = schema("""
     1:name:s 2:vendor:s 3:model:s 4:architecture:s 5:uuid:b 6:extra_info:b* 7:pci_bdf:s""")
 _KEY_VALUE = schema("1:key:s 2:value:s")
-_FORWARDS = 2
 _MOST_WAITED = 1 << 20
 """Events that later ones may say they waited for."""
 _DIM3 = schema("1:x:u 2:y:u 3:z:u")
@@ -54,100 +41,21 @@ _KEPT = ("context", "render_target_handle", "render_pass_handle", "submission_id
          "event_wait_ids", "event_id")  # fmt: skip
 
 
-@dataclass
-class _Counter:
-    """A counter, and the time of its last sample."""
-
-    track: Track
-    is_forwards: bool = False
-    """Whether a value is that of the time after it."""
-    ts: int | None = None
+_APIS = {1: "OPEN_GL", 2: "VULKAN", 3: "OPEN_CL", 4: "CUDA", 5: "HIP"}
+LINKS = "gpu_render_stage"
+"""Scope of links between the calls and the events that they submit."""
 
 
-class Gpu:
-    """Reads `gpu_counter_event` and `gpu_render_stage_event`."""
+class GpuStages:
+    """Reads `gpu_render_stage_event` and `gpu_info`."""
 
     def __init__(self, context: Context, flows: Flows) -> None:
         self._context, self._flows = context, flows
         self._waited: dict[tuple[int, int], tuple[int, int, int]] = {}
         """By sequence and event: ordinal, time and track of what may be waited for."""
         self._arrows = 0
-        self._counters: dict[tuple[int, int], _Counter] = {}
-        """By id, of descriptors in events: they hold for the whole file."""
-        self._interned: dict[tuple[int, int, int], _Counter] = {}
-        """By sequence, descriptor and id."""
-        self._known: dict[int, int] = {}
         self._queues: dict[int, list[str]] = {}
         self._stages: dict[int, list[str]] = {}
-
-    def counters(self, packet: Fields, sequence: Sequence, ts: int) -> None:
-        """Read values of counters.
-
-        Unless its descriptor says otherwise, a value is that of the time since the sample before,
-        so it is put there, as in Perfetto; that of the first sample has no start and is left out.
-
-        Raises:
-            WireError: it is damaged.
-        """
-        e = decode(_COUNTERS, packet["gpu_counter_event"])
-        gpu = e.get("gpu_id", 0)
-        if "counter_descriptor" in e:
-            for number, made in self._described(e["counter_descriptor"], gpu).items():
-                self._counters[gpu, number] = made
-                self._known[number] = gpu
-        iid = e.get("counter_descriptor_iid")
-        if iid:
-            self._learn(iid, sequence)
-        for raw in e.get("counters", ()):
-            sample = decode(_COUNTER, raw)
-            number = sample.get("counter_id", 0)
-            value = sample.get("double_value", sample.get("int_value"))
-            counter = self._counter(number, gpu, iid, sequence)
-            if value is None:
-                continue
-            at = ts if counter.is_forwards else counter.ts
-            if at is not None:
-                self._context.count_value(counter.track, at, float(value))
-            counter.ts = ts
-
-    def _counter(self, number: int, gpu: int, iid: int | None, sequence: Sequence) -> _Counter:
-        if iid:
-            found = self._interned.get((sequence.number, iid, number))
-        else:
-            found = self._counters.get((gpu, number))
-            if found is None and number in self._known:
-                found = self._counters[self._known[number], number]
-        if found is None:
-            self._context.diagnostics.count("gpu_counter_unknown")
-            track = self._context.tracks.counter(f"gpu_counter_{number}", device_id=gpu)
-            found = self._counters[gpu, number] = _Counter(track)
-            if iid:
-                self._interned[sequence.number, iid, number] = found
-        return found
-
-    def _learn(self, iid: int, sequence: Sequence) -> None:
-        entry = sequence.entry("gpu_counter_descriptors", iid)
-        if entry is None:
-            return
-        gpu = entry.get("gpu_id", 0)
-        for number, made in self._described(entry.get("counter_descriptor", b""), gpu).items():
-            self._interned.setdefault((sequence.number, iid, number), made)
-
-    def _described(self, data: bytes, gpu: int) -> dict[int, _Counter]:
-        made = {}
-        for raw in decode(_DESCRIPTOR, data).get("specs", ()):
-            spec = decode(_SPEC, raw)
-            number = spec.get("counter_id", 0)
-            unit = _unit(spec.get("numerator_units", [])) or None
-            below = _unit(spec.get("denominator_units", []))
-            if below:
-                unit = f"{unit or ''}/{below}"
-            name = spec.get("name") or f"gpu_counter_{number}"
-            track = self._context.tracks.counter(name, device_id=gpu, unit=unit, key="gpu")
-            if spec.get("description"):
-                track.args["description"] = spec["description"]
-            made[number] = _Counter(track, spec.get("value_direction") == _FORWARDS)
-        return made
 
     def stage(self, packet: Fields, sequence: Sequence, ts: int) -> None:
         """Read a stage: a slice on the track of its queue; a kernel is work of the device too.
@@ -176,15 +84,19 @@ class Gpu:
         context = sequence.entry("graphics_contexts", e.get("context", 0))
         if context is not None and "pid" in context:
             args["pid"] = context["pid"]
+            args["api"] = _APIS.get(context.get("api", 0), "UNDEFINED")
         launch = decode(_LAUNCH, e.get("launch", b""))
-        args |= self._launch_args(launch, sequence)
-        ordinal = self._context.ordinal()
+        args |= _kernel_args(e, sequence) | _typed(launch.get("args", ()), sequence)
+        ordinal, event = self._context.ordinal(), e.get("event_id")
+        event = event if event is not None and event < 1 << 63 else None
         self._context.rows["span"].append((
-            ordinal, ts, dur, track.track_id, name, "gpu_render_stage", None, None, None,
+            ordinal, ts, dur, track.track_id, name, "gpu_render_stage", event, None, None,
             as_json(args), None,
         ))  # fmt: skip
         if is_kernel:
-            self._kernel(launch, args, ordinal, track)
+            self._kernel(launch, args, (ordinal, event), track)
+            if event is not None:
+                self._context.rows["link"].append((ordinal, LINKS, event, "device"))
         self._follow(e, (ordinal, ts, track.track_id), sequence)
 
     def _follow(self, e: Fields, place: tuple[int, int, int], sequence: Sequence) -> None:
@@ -202,20 +114,6 @@ class Gpu:
             if len(self._waited) >= _MOST_WAITED:
                 self._waited.clear()
             self._waited[sequence.number, e["event_id"]] = place
-
-    @staticmethod
-    def _launch_args(launch: Fields, sequence: Sequence) -> dict[str, Any]:
-        args: dict[str, Any] = {}
-        for raw in launch.get("args", ()):
-            arg = decode(_LAUNCH_ARG, raw)
-            name = arg.get("name") or f"arg_{arg.get('name_iid', 0)}"
-            if "string_iid" in arg:
-                text = sequence.text("debug_annotation_string_values", arg["string_iid"])
-                args[name] = text
-            for kind in ("int", "uint", "double", "string"):
-                if kind in arg:
-                    args[name] = arg[kind]
-        return args
 
     def info(self, data: bytes) -> None:
         """Read what the devices are; they are numbered as they are listed.
@@ -241,6 +139,9 @@ class Gpu:
         """Give the name of a stage, and whether it computes."""
         stage = sequence.entry("gpu_specifications", e.get("stage_iid", 0)) or {}
         name = e.get("name") or sequence.text("event_names", e.get("name_iid", 0))
+        kernel = sequence.entry("compute_kernels", e.get("kernel_iid", 0)) or {}
+        if not name:
+            name = kernel.get("demangled_name") or kernel.get("name")
         if not name and "stage_iid" in e:
             name = stage.get("name")
         if not name:
@@ -267,19 +168,49 @@ class Gpu:
             track.stream_id = number if 0 <= number < 1 << 63 else None
         return track
 
-    def _kernel(self, launch: Fields, args: dict[str, Any], ordinal: int, track: Track) -> None:
+    def _kernel(
+        self, launch: Fields, args: dict[str, Any], event: tuple[int, int | None], track: Track
+    ) -> None:
         sizes: list[int | None] = []
         for part in ("grid_size", "workgroup_size"):
             dims = decode(_DIM3, launch[part]) if part in launch else {}
             sizes += [int32(dims.get(axis, 1)) if dims else None for axis in "xyz"]
+        fixed, grown = (_size(args.get(f"shared_mem_{kind}")) for kind in ("static", "dynamic"))
+        ordinal, correlation = event
         self._context.rows["gpu_span"].append((
-            ordinal, "kernel", track.device_id, track.stream_id, *(None,) * 5, *sizes,
-            _small(args.get("registers_per_thread")), None,
+            ordinal, "kernel", track.device_id, track.stream_id, correlation, *(None,) * 4, *sizes,
+            _small(args.get("registers_per_thread")),
+            None if fixed is None and grown is None else (fixed or 0) + (grown or 0),
         ))  # fmt: skip
 
 
-def _unit(units: list[int]) -> str:
-    return ":".join(_UNITS[u] if 0 <= u < len(_UNITS) else str(u) for u in units if u)
+def _kernel_args(e: Fields, sequence: Sequence) -> dict[str, Any]:
+    """Give what is said of the kernel of an event, whatever the launch."""
+    kernel = sequence.entry("compute_kernels", e.get("kernel_iid", 0)) or {}
+    args: dict[str, Any] = {}
+    if kernel.get("name"):
+        args["kernel_name"] = kernel["name"]
+    if kernel.get("arch"):
+        args["arch"] = kernel["arch"]
+    return args | _typed(kernel.get("args", ()), sequence)
+
+
+def _typed(raws: Iterable[bytes], sequence: Sequence) -> dict[str, Any]:
+    args: dict[str, Any] = {}
+    for raw in raws:
+        arg = decode(LAUNCH_ARG, raw)
+        iid = arg.get("name_iid", 0)
+        name = arg.get("name") or sequence.text("compute_arg_names", iid) or f"arg_{iid}"
+        if "string_iid" in arg:
+            args[name] = sequence.text("debug_annotation_string_values", arg["string_iid"])
+        for kind in ("int", "uint", "double", "string"):
+            if kind in arg:
+                args[name] = arg[kind]
+    return args
+
+
+def _size(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 <= value < 1 << 62 else None
 
 
 def _small(value: object) -> int | None:
