@@ -152,7 +152,7 @@ def _ranges(base: sqlite3.Connection, called: Int64, count: int) -> int:
     first, last = np.concatenate(firsts), np.concatenate(lasts)
     level = np.repeat(np.arange(6), [len(part) for part in firsts])
     begin = called[first] - 600 + 50 * level
-    end = called[last] + 3_700 - 50 * level
+    end = called[last] + 3_900 - 50 * level
     order = np.argsort(begin)
     begin, end, level, first = begin[order], end[order], level[order], first[order]
     number = FIRST_RANGE + level * 30 + first // 10 % 30

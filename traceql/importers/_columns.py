@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     Int64 = NDArray[np.int64]
     Bool = NDArray[np.bool_]
-
-_MOST_CODES = 1 << 40
+    Coded = tuple[Int64 | None, pa.Array]
 
 
 class Distinct(NamedTuple):
@@ -27,7 +26,7 @@ class Distinct(NamedTuple):
     """By first appearance; None is a value."""
 
 
-def coded(column: pa.Array) -> tuple[Int64 | None, pa.Array]:
+def coded(column: pa.Array) -> Coded:
     """Give the code of each row and the values of the codes; a null is a value.
 
     Returns:
@@ -57,24 +56,30 @@ def distinct(columns: Sequence[pa.Array], rows: int) -> Distinct:
         columns: each of `rows` values.
         rows: how many.
     """
+    return combined([coded(column) for column in columns], rows)
+
+
+def combined(columns: Sequence[Coded], rows: int) -> Distinct:
+    """Find the distinct combinations of columns that `coded` was asked for.
+
+    Args:
+        columns: codes and values, each of `rows` values.
+        rows: how many.
+    """
     if rows == 0:
         return Distinct(np.zeros(0, np.int64), [])
-    whole = np.zeros(rows, np.int64)
+    whole: Int64 | None = None
     keys: list[tuple[Any, ...]] = [()]
-    size = 1
-    for column in columns:
-        codes, values = coded(column)
+    for codes, values in columns:
         texts = values.to_pylist()
         if codes is None:
             keys = [(*key, texts[0]) for key in keys]
-            continue
-        whole = whole * len(texts) + codes
-        size *= len(texts)
-        if size <= _MOST_CODES:
-            whole, used = _compact(whole)
+        elif whole is None:  # codes of one column follow first appearance already
+            whole, keys = codes, [(*keys[0], text) for text in texts]
+        else:
+            whole, used = _compact(whole * len(texts) + codes)
             keys = [(*keys[at // len(texts)], texts[at % len(texts)]) for at in used]
-            size = len(keys)
-    return Distinct(whole, keys)
+    return Distinct(np.zeros(rows, np.int64) if whole is None else whole, keys)
 
 
 def _compact(codes: Int64) -> tuple[Int64, list[int]]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from traceql.importers._columns import Growing, coded, distinct, picked
+from traceql.importers._columns import Growing, coded, combined, picked
 from traceql.model import tables
+
+if TYPE_CHECKING:
+    from traceql.importers._columns import Coded
 
 HOLES = len(tables.table("slice").lifted_args)
 _MOST_VALUES = 64
@@ -67,10 +70,12 @@ class Args:
         if not there or not rows:
             return Packed(pa.nulls(rows, pa.string()), {})
         lifted, long, short = self._sorted_out(there)
-        flags = [pc.is_valid(column) for column in lifted.values()]
-        found = distinct([*short.values(), *flags], rows)
+        flags = [coded(pc.is_valid(column)) for column in lifted.values()]
+        found = combined([*short.values(), *flags], rows)
         layout = _Layout((*short, *lifted), len(short), bool(long), raw)
-        numbers = np.array(self._numbers(layout, found.keys, short.values()), np.int64)
+        numbers = np.array(
+            self._numbers(layout, found.keys, [values for _, values in short.values()]), np.int64
+        )
         args = picked(self._texts.array, numbers[found.codes])
         if long:
             args = _joined(args, long, raw)
@@ -96,11 +101,13 @@ class Args:
             numbers.append(number)
         return numbers
 
-    def _sorted_out(self, columns: Mapping[str, pa.Array]) -> tuple[dict[str, pa.Array], ...]:
-        """Tell apart columns to be lifted, those with many texts, and the others."""
+    def _sorted_out(
+        self, columns: Mapping[str, pa.Array]
+    ) -> tuple[dict[str, pa.Array], dict[str, pa.Array], dict[str, Coded]]:
+        """Tell apart columns to be lifted, those with many texts, and the others, coded."""
         lifted: dict[str, pa.Array] = {}
         long: dict[str, pa.Array] = {}
-        short: dict[str, pa.Array] = {}
+        short: dict[str, Coded] = {}
         for key, column in columns.items():
             if key in self._holes:
                 lifted[key] = column
@@ -113,11 +120,8 @@ class Args:
                 lifted[key] = column
             elif many and len(values) > _MOST_TEXTS:
                 long[key] = column
-            elif codes is None:
-                short[key] = column
             else:
-                indices = pa.array(codes.astype(np.int32))
-                short[key] = pa.DictionaryArray.from_arrays(indices, values)
+                short[key] = codes, values
         return lifted, long, short
 
     def _text(self, layout: _Layout, key: Sequence[Any]) -> str:
