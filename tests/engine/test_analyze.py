@@ -144,8 +144,9 @@ def test_unknown_names_are_refused_with_close_ones():
 
 def test_families_are_those_of_the_registry():
     assert choose() == plugins.names("analyses")
-    assert choose(families=["anomalies"]) == ("anomaly.duration",)
-    assert choose(["summary"], ["gpu"]) == ("gpu.breakdown", "summary")
+    assert "anomaly.duration" in members()["anomalies"]
+    assert choose(families=["anomalies"]) == members()["anomalies"]
+    assert choose(["summary"], ["gpu"]) == tuple(sorted(("summary", *members()["gpu"])))
     assert sum(map(len, members().values())) == len(plugins.names("analyses"))
 
 
