@@ -188,7 +188,7 @@ FROM (
 --   id, ts, dur (ns), name, name_id: the kernel.
 --   device_id, stream_id: where it ran.
 --   thread_count, warp_count: of a block.
---   block_count: of the grid.
+--   block_count, multiprocessor_count: blocks of the grid, multiprocessors of the device.
 --   register_count: of a thread.
 --   shared_bytes: of a block.
 --   by_block_count, by_warp_count, by_register_count, by_shared_count: blocks that the limit of
@@ -204,8 +204,8 @@ FROM (
 CREATE VIEW gpu_kernel_occupancy AS
 SELECT
   id, ts, dur, name, name_id, device_id, stream_id, thread_count, warp_count, block_count,
-  register_count, kernel_shared_bytes AS shared_bytes, by_block_count, by_warp_count,
-  by_register_count, by_shared_count, fit_count,
+  multiprocessor_count, register_count, kernel_shared_bytes AS shared_bytes, by_block_count,
+  by_warp_count, by_register_count, by_shared_count, fit_count,
   CASE fit_count
     WHEN by_warp_count THEN 'warps' WHEN by_block_count THEN 'blocks'
     WHEN by_register_count THEN 'registers' ELSE 'shared memory' END AS limiter,
