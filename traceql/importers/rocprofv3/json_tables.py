@@ -58,7 +58,7 @@ class Tables:
             yield from self._operations(batch)
         elif name == "counter_collection":
             yield from self._counters(batch.rows)
-        elif name.startswith("pc_sample"):
+        elif name in {"pc_sample_host_trap", "pc_sample_stochastic"}:
             yield from self._samples(batch.rows)
         else:
             yield from self._of_calls(batch, is_marker=name.startswith("marker"))
