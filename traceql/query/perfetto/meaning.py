@@ -49,7 +49,20 @@ def apply(tree: exp.Expr, around: Surroundings, fixes: Fixes) -> exp.Expr:
     if isinstance(tree, exp.Values):
         tree = exp.select(exp.Star()).from_(tree)
     _name_values(tree)
-    return tree.transform(lambda node: _step(node, around, fixes))
+    return _stepped(tree, around, fixes)
+
+
+def _stepped(tree: exp.Expr, around: Surroundings, fixes: Fixes) -> exp.Expr:
+    """Change every node, its parts before it: what replaces a node holds what they became."""
+    root: exp.Expr = tree
+    nodes: list[exp.Expr] = list(tree.walk(bfs=True))
+    for node in reversed(nodes):
+        made = _step(node, around, fixes)
+        if node is tree:
+            root = made
+        elif made is not node:
+            node.replace(made)
+    return root
 
 
 def _rename_table(table: exp.Table, around: Surroundings, ctes: set[str]) -> None:
@@ -91,7 +104,7 @@ def _name_values(tree: exp.Expr) -> None:
 
 
 def _step(node: exp.Expr, around: Surroundings, fixes: Fixes) -> exp.Expr:
-    """Change one node; the tree is walked from the outside to the inside."""
+    """Change one node, whose parts are changed already."""
     if isinstance(node, exp.Div):
         node.args["typed"] = False
         node.args["safe"] = False
@@ -130,7 +143,6 @@ def _literal(node: exp.Expr, parent: exp.Expr | None = None) -> exp.Expr:
 def _typed(node: exp.Expr, kind: str) -> exp.Expr:
     cast = exp.Cast(this=node.copy(), to=exp.DataType.build(kind, dialect="duckdb"))
     cast.args["done"] = True
-    # What is inside was seen: a transform does not enter what it has just made.
     return cast
 
 
@@ -169,16 +181,15 @@ def _cast(node: exp.Cast, fixes: Fixes) -> exp.Expr:
 
 
 def _counts(node: exp.Expr) -> bool:
-    """Whether a condition stands where SQLite takes it as 0 or 1."""
-    parent: exp.Expr | None = node.parent
+    """Whether a condition stands where SQLite takes it as 0 or 1, and not as a condition."""
+    child, parent = node, node.parent
     while isinstance(parent, exp.Paren):
-        parent = parent.parent
-    if isinstance(parent, exp.If | exp.Case | exp.Filter | exp.Where | exp.Having | exp.Join):
-        return False
-    if isinstance(parent, exp.Not | exp.And | exp.Or):
-        return False
-    return isinstance(parent, (*_ARITHMETIC, exp.AggFunc, exp.Coalesce, *_COMPARISONS, exp.Lag,
-                               exp.Lead))  # fmt: skip
+        child, parent = parent, parent.parent
+    if isinstance(parent, exp.If):
+        return child is not parent.this
+    return not isinstance(
+        parent, exp.Filter | exp.Where | exp.Having | exp.Join | exp.Not | exp.And | exp.Or
+    )
 
 
 def _function(node: exp.Expr) -> exp.Expr:
@@ -212,7 +223,8 @@ def _substring(node: exp.Substring) -> exp.Expr:
 def _coalesced(node: exp.Coalesce) -> exp.Expr:
     """Give a mix of texts and numbers one type: text."""
     parts = [node.this, *node.expressions]
-    literals = [part for part in parts if isinstance(part, exp.Literal)]
+    bare = [part.this if part.args.get("done") else part for part in parts]
+    literals = [part for part in bare if isinstance(part, exp.Literal)]
     if len({bool(literal.is_string) for literal in literals}) > 1:
         texts = [_typed(part, "VARCHAR") for part in parts]
         return exp.Coalesce(this=texts[0], expressions=texts[1:])
