@@ -108,6 +108,40 @@ def test_damage_is_bounded_to_its_pages(rows, flips):
     assert len(damaged) == len(set(damaged))
 
 
+@given(
+    st.lists(st.binary(min_size=20, max_size=120), min_size=20, max_size=60),
+    st.integers(0, 2**20),
+    st.lists(st.tuples(st.integers(0, SIZE - 1), st.binary(min_size=1, max_size=40)), min_size=1),
+)
+def test_rows_of_whole_pages_come_as_if_no_other_were_damaged(texts, which, writes):
+    raw, root = image([(n, n / 2, text, None) for n, text in enumerate(texts)])
+    kinds = (INTEGER, REAL, BYTES, SKIPPED)
+    found = leaves(Pages(np.frombuffer(raw, np.uint8), SIZE, SIZE), root)
+    victim = which % len(found.page)
+    start = (int(found.page[victim]) - 1) * SIZE
+    data = bytearray(raw)
+    for at, written in writes:
+        data[start + at : start + min(at + len(written), SIZE)] = written[: SIZE - at]
+    low, high = int(found.low[victim]), int(found.high[victim])
+
+    def others(image_bytes):
+        return [
+            (rowid, row)
+            for batch in read(image_bytes, root, kinds)[0]
+            for rowid, row in zip(batch.rowids.tolist(), cells_of(batch, kinds[:3]), strict=False)
+            if not low <= rowid <= high
+        ]
+
+    assert others(bytes(data)) == others(raw)
+
+
+def test_batches_grow_with_their_texts():
+    raw, root = image([(n, None, b"x" * 100, b"y" * 100) for n in range(20_000)])
+    batches, _ = read(raw, root, (INTEGER, REAL, BYTES, BYTES))
+    assert sum(batch.rows for batch in batches) == 20_000
+    assert batches[-2].rows > 5 * batches[0].rows
+
+
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), unique=True, max_size=90))
 def test_an_alias_of_the_rowid_is_the_rowid(ids):
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as base:
