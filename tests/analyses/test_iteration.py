@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_traces import US, device, host, results_of, store_with
 
-from traceql.analyses import _period, _warmup
+from traceql.analyses import _period, _steps, _warmup
 from traceql.engine.ingest import ingest
 from traceql.model import tables
 from traceql.query.session import Session
@@ -113,6 +113,38 @@ def test_the_top_level_of_the_busiest_thread_stands_in_for_a_device(tmp_path):
         for step in range(5)
         for k, name in enumerate(("load", "forward", "backward", "update"))
     ]
+    result = results_of(store_with(tmp_path, events), "iteration")["iteration"]
+    assert result.tables["step"]["step_count"].to_pylist() == [5]
+
+
+def test_steps_that_are_not_all_alike_keep_their_boundaries(tmp_path):
+    step = [f"k{i}" for i in range(40)]
+    names, true = [], []
+    for number in range(30):
+        true.append(len(names))
+        names += step[:20] + ["extra"] * (number in {3, 11, 12, 20, 26}) + step[20:]
+    waits = np.cumsum([50 if name == "k0" else 10 for name in names])
+    events = [device(name, float(at), 5) for name, at in zip(names, waits, strict=True)]
+    result = results_of(store_with(tmp_path, events), "iteration")["iteration"]
+    begun = [row["ts"] // US for row in result.tables["iteration"].to_pylist()]
+    assert begun == waits[true].tolist()
+
+
+@given(st.integers(60, 200), st.integers(5, 20), st.integers(0, 10**6))
+@settings(max_examples=40)
+def test_steps_never_reach_beyond_the_sequence(period, steps, seed):
+    random = np.random.default_rng(seed)
+    step = random.integers(0, 50, period)
+    names = np.concatenate([step if random.random() < 0.8 else step[1:] for _ in range(steps)])
+    begins = _steps._begins(names, 0, period, 0.9)
+    assert begins[-1] + period <= len(names)
+    assert (np.diff(begins) > 0).all()
+
+
+def test_a_sequence_of_whole_steps_begins_with_one(tmp_path):
+    step = [f"k{i}" for i in range(40)]
+    waits = np.cumsum([50 if name == "k2" else 10 for name in step * 5])
+    events = [device(name, float(at), 5) for name, at in zip(step * 5, waits, strict=True)]
     result = results_of(store_with(tmp_path, events), "iteration")["iteration"]
     assert result.tables["step"]["step_count"].to_pylist() == [5]
 

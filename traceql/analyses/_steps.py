@@ -22,6 +22,14 @@ _REMEDY = (
 )
 
 _LONG_PERIOD = 20
+_MOST_SOUGHT = 20_000
+_PROBE = 64
+_ALIKE = 0.5
+_SHIFTED = 0.5
+"""Least share that repeats at the period where steps differ by operations more or less."""
+
+_FEWEST_SHIFTED = 5
+_MOST_CELLS = 50_000_000
 
 
 def _schema() -> pa.Schema:
@@ -79,13 +87,15 @@ def repeated(sequence: pa.Table, least_match: float, longest: int) -> pa.Table:
     if period and len(names) > longest:
         match = float((names[period:] == names[:-period]).mean())
     # The same operation over and over is no step of a program.
-    if match < least_match or len(np.unique(names[:period])) < 2:
+    if match < _SHIFTED or len(np.unique(names[:period])) < 2:
         return _bare(sequence)
     ts = sequence["ts"].to_numpy()
     end = np.maximum.accumulate(ts + sequence["dur"].to_numpy())
-    first = _first(ts, end, period)
-    begins = np.arange(first, len(ts) - period + 1, period)
-    if len(begins) < 2:  # what is seen once does not repeat
+    first = _first(ts, end, _begins(names, 0, period, match), period)
+    begins = _begins(names, first, period, match)
+    if match < least_match:
+        match = _alike(names, begins)
+    if len(begins) < 2 or match < least_match:  # what is seen once does not repeat
         return _bare(sequence)
     last = begins[-1] + period
     bounds = np.append(ts[begins], end[last - 1] if last >= len(ts) else ts[last])
@@ -106,21 +116,69 @@ def repeated(sequence: pa.Table, least_match: float, longest: int) -> pa.Table:
     )
 
 
-def _first(ts: NDArray[np.int64], end: NDArray[np.int64], period: int) -> int:
-    """Choose where a step begins.
+def _first(
+    ts: NDArray[np.int64], end: NDArray[np.int64], begins: NDArray[np.int64], period: int
+) -> int:
+    """Choose where the first step begins.
 
     A sequence of whole steps begins with one: a long period divides no sequence by chance. Else a
     step begins where, in the mean of all steps, the wait before it is longest; what was before the
     first operation is not known, so its place counts one wait less.
+
+    Args:
+        ts: int64 [n], ascending.
+        end: int64 [n], latest end so far.
+        begins: places one step apart, the first of them 0.
+        period: of the steps.
     """
     if len(ts) % period == 0 and period >= _LONG_PERIOD:
         return 0
     wait = np.append(0, np.maximum(ts[1:] - end[:-1], 0))
-    whole = len(wait) // period * period
-    total = wait[:whole].reshape(-1, period).sum(axis=0)
-    known = np.full(period, whole // period)
+    total = wait[begins[:, None] + np.arange(period)].sum(axis=0)
+    known = np.full(period, len(begins))
     known[0] -= 1
     return int((total / np.maximum(known, 1)).argmax())
+
+
+def _begins(names: NDArray[np.int64], first: int, period: int, match: float) -> NDArray[np.int64]:
+    """Give where the steps begin; those that fit in whole.
+
+    Where steps are not all alike, each is sought near its place: where most of the operations that
+    the first step begins with follow; of equals the nearest to its place.
+    """
+    begins = np.arange(first, len(names) - period + 1, period)
+    if match == 1.0 or len(begins) > _MOST_SOUGHT:
+        return begins
+    probe = names[first : first + min(period, _PROBE)]
+    reach = max(3, period // 20)
+    shifts = np.array(sorted(range(-reach, reach + 1), key=abs))
+    found = [first]
+    while found[-1] + period + reach + len(probe) <= len(names):  # at most _MOST_SOUGHT steps
+        at = found[-1] + period
+        alike = [float((names[at + d : at + d + len(probe)] == probe).mean()) for d in shifts]
+        best = int(np.argmax(alike))
+        found.append(at + int(shifts[best]) if alike[best] >= _ALIKE else at)
+    rest = np.arange(found[-1] + period, len(names) - period + 1, period)
+    every = np.append(np.array(found, np.int64), rest)
+    return np.asarray(every[every + period <= len(names)])
+
+
+def _alike(names: NDArray[np.int64], begins: NDArray[np.int64]) -> float:
+    """Give the share of the operations that each step has in common with a usual one.
+
+    One more operation in a step shifts all after it by one, so that places say less than counts.
+    A usual step has of each name the median count.
+    """
+    distinct, codes = np.unique(names[begins[0] : begins[-1]], return_inverse=True)
+    steps = len(begins) - 1
+    if steps < _FEWEST_SHIFTED or steps * len(distinct) > _MOST_CELLS:
+        return 0.0
+    step = np.repeat(np.arange(steps), np.diff(begins))
+    cells = np.bincount(step * len(distinct) + codes, minlength=steps * len(distinct))
+    counts = cells.reshape(steps, len(distinct))
+    usual = np.median(counts, axis=0)
+    shared = np.minimum(counts, usual).sum(axis=1)
+    return float(np.mean(shared / np.maximum(counts.sum(axis=1), usual.sum())))
 
 
 def _bare(sequence: pa.Table) -> pa.Table:

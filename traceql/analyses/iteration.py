@@ -59,9 +59,12 @@ class Iteration:
     stream of each device, or, without a device, of the top-level slices of the busiest
     thread. The sequence is compared with itself at every lag; a match of a rare name counts more
     (1/occurrences); the first lag within 1 % of the best is the period, kept if at least
-    `least_match` of the sequence repeats after it. A sequence of whole steps begins with one; else,
-    of the possible first positions, the one after the longest waits is taken. At least two steps
-    must be whole. An iteration found so lasts until the next begins.
+    `least_match` of the sequence repeats after it; or if half of it does, and steps that differ by
+    some operations have `least_match` of them in common with a usual step. A sequence of whole
+    steps begins with one; else, of the possible first positions, the one after the longest waits is
+    taken. At least two steps must be whole. Where not all steps are alike, each is sought near its
+    place by the operations that the first begins with. An iteration found so lasts until the next
+    begins.
     `confidence` is the share of the sequence that repeats; 1 for markers.
 
     Parameters:

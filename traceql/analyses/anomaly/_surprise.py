@@ -114,13 +114,14 @@ def most_seen(ops: int, steps: int) -> int:
     return max(1, steps // 10 if steps else ops // 2000)
 
 
-def measure(tables: Tables, least_bits: float, least_ops: int) -> pa.Table:
+def measure(tables: Tables, least_bits: float, least_ops: int, most_ops: int) -> pa.Table:
     """Score one sequence.
 
     Args:
         tables: sequence (one track's, in order), track, iteration.
         least_bits: see `events`.
         least_ops: a shorter sequence is counted only.
+        most_ops: a longer one is cut.
 
     Returns:
         SCHEMA, one row; none where there is no sequence.
@@ -133,8 +134,13 @@ def measure(tables: Tables, least_bits: float, least_ops: int) -> pa.Table:
     ts = sequence["ts"].to_numpy()
     steady = _warmup.steady(tables["iteration"])
     start, end = _window(ts, sequence["issued_ts"].to_numpy(), steady)
-    kept = slice(*np.searchsorted(ts, (start, end)).tolist())
-    symbols, ts = sequence["symbol"].to_numpy()[kept], ts[kept]
+    first, last = np.searchsorted(ts, (start, end)).tolist()
+    if last - first > most_ops:
+        end = int(ts[first + most_ops])
+        last = int(np.searchsorted(ts, end))
+    kept = slice(first, last)
+    symbols = sequence["symbol"].to_numpy()[kept].astype(np.int64)
+    ts = ts[kept]
     dur = sequence["dur"].to_numpy()[kept]
     row: dict[str, Any] = {
         "track_id": track, "track": names.get(track), "op_count": len(ts),
@@ -145,19 +151,19 @@ def measure(tables: Tables, least_bits: float, least_ops: int) -> pa.Table:
         return pa.Table.from_pylist([row], SCHEMA)
     found = surprise(symbols)
     rule = Rule(least_bits, most_seen(len(ts), steady.steps if steady else 0))
-    first = events(found, rule)
+    begun = events(found, rule)
     row |= {
         "symbol_count": found.symbols,
         "mean_bits": float(found.bits.mean()),
         "most_seen": rule.most_seen,
         "hit_count": int(_hits(found, rule).sum()),
-        "event_count": len(first),
+        "event_count": len(begun),
     }
-    if len(first):
+    if len(begun):
         row |= {
-            "event_bits": float(np.median(found.bits[first])),
-            "first_ts": int(ts[first[0] + ORDER]),
-            "event_dur": int(dur[first + ORDER].sum()),
+            "event_bits": float(np.median(found.bits[begun])),
+            "first_ts": int(ts[begun[0] + ORDER]),
+            "event_dur": int(dur[begun + ORDER].sum()),
         }
     return pa.Table.from_pylist([row], SCHEMA)
 

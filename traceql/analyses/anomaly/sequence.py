@@ -22,8 +22,8 @@ WITH symbol AS (
   SELECT id, dense_rank() OVER (ORDER BY regexp_replace(text, '{NUMBERS}', '#', 'g')) AS symbol
   FROM dim_name)
 SELECT
-  s.track_id, s.id, s.ts, s.dur, coalesce(n.symbol, 0) AS symbol, coalesce(l.ts, s.ts) AS issued_ts,
-  g.slice_id IS NOT NULL AS of_device
+  s.track_id, s.id, s.ts, s.dur, coalesce(n.symbol, 0)::INTEGER AS symbol,
+  coalesce(l.ts, s.ts) AS issued_ts, g.slice_id IS NOT NULL AS of_device
 FROM slice s
 JOIN track t ON t.id = s.track_id
 LEFT JOIN symbol n ON n.id = s.name_id
@@ -66,6 +66,7 @@ class Sequence:
         least_bits: surprise that makes an event.
         most_mean_bits: a sequence with a higher mean surprise is not judged.
         least_ops: shorter sequences are not judged.
+        most_ops: of longer ones the beginning is.
     """
 
     scope: ClassVar[Scope] = "trace"
@@ -80,12 +81,13 @@ class Sequence:
     least_bits: float = 5.0
     most_mean_bits: float = 1.0
     least_ops: int = 200
+    most_ops: int = 2_000_000
 
     def measure(self, tables: Tables) -> pa.Table:
         """Score every operation of one sequence."""
         from traceql.analyses.anomaly import _surprise
 
-        return _surprise.measure(tables, self.least_bits, self.least_ops)
+        return _surprise.measure(tables, self.least_bits, self.least_ops, self.most_ops)
 
     def conclude(self, measured: pa.Table) -> Result:
         """Write a finding for each sequence that is orderly but for some places."""
