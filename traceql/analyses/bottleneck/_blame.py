@@ -126,8 +126,9 @@ def measure(tables: Tables) -> pa.Table:
     walls = _walls(tables)
     low = -(1 << 62) if first else block["lo"]
     column = {name: _ints(event, name) for name in event.column_names if name != "block"}
-    host = _host(column, names)
     threads = list(dict.fromkeys(tables["thread"]["utid"].to_pylist()))
+    host_rows = np.flatnonzero((column["part"] == NOBODY) & np.isin(column["place"], threads))
+    host = _host(column, host_rows, names)
     leaves = {utid: _leaves(host, utid) for utid in threads}
     rows: list[dict[str, Any]] = []
     for wall in walls:  # devices: few
@@ -136,7 +137,7 @@ def measure(tables: Tables) -> pa.Table:
             ops = _ops_of(column, wall)
             rows += _charged(wall, Intervals(_one(start), _one(end)), ops, leaves)
     whole = (min((w.start for w in walls), default=0), max((w.end for w in walls), default=0))
-    rows += _calls(column, whole)
+    rows += _calls(column, host_rows, whole)
     rows += _texts(names, {row["name_id"] for row in rows if row["row"] == "cause"})
     if first:
         rows += _once(tables, walls, threads)
@@ -188,9 +189,8 @@ def _ints(table: pa.Table, column: str) -> Int64:
     return np.asarray(values.to_numpy(zero_copy_only=False)).astype(np.int64, copy=False)
 
 
-def _host(column: dict[str, Int64], names: Names) -> Host:
+def _host(column: dict[str, Int64], mine: Int64, names: Names) -> Host:
     """Tell what each host slice says of its time; parents stand before children."""
-    mine = np.flatnonzero(column["part"] == NOBODY)
     keys = [column[name][mine] for name in ("id", "depth", "ts", "place")]
     mine = mine[np.lexsort(keys)]
     ids, parent, name = (column[key][mine] for key in ("id", "far", "other"))
@@ -354,11 +354,11 @@ def _met(device: int | None, waiting: Intervals, pieces: Pieces, utid: int) -> l
     ]
 
 
-def _calls(column: dict[str, Int64], whole: tuple[int, int]) -> list[dict[str, Any]]:
+def _calls(column: dict[str, Int64], mine: Int64, whole: tuple[int, int]) -> list[dict[str, Any]]:
     """Count the slices of each name that begin in the stretch and overlap the walls."""
-    inside = (column["part"] == NOBODY) & (column["is_home"] > 0)
-    inside &= (column["end_ts"] > whole[0]) & (column["ts"] < whole[1])
-    ids, counts = np.unique(column["other"][inside], return_counts=True)
+    home, ts, end, name = (column[key][mine] for key in ("is_home", "ts", "end_ts", "other"))
+    inside = (home > 0) & (end > whole[0]) & (ts < whole[1])
+    ids, counts = np.unique(name[inside], return_counts=True)
     return [
         {"row": "call", "name_id": name, "count": count}
         for name, count in zip(ids.tolist(), counts.tolist(), strict=True)

@@ -90,8 +90,10 @@ host AS (
          s.parent_id, coalesce(s.category = 'python_function', false) AS is_python,
          coalesce(s.category = 'Trace', false) AS is_marker
   FROM slice s JOIN track t ON t.id = s.track_id
-  WHERE s.dur >= 0 AND t.utid IN (SELECT utid FROM ({_THREADS})) AND t.type = 'thread'
-    AND s.ts >= $window_start AND s.ts < $window_end),
+  WHERE s.dur >= 0 AND t.utid IS NOT NULL AND t.type = 'thread'
+    AND s.ts >= $window_start AND s.ts < $window_end
+    AND (EXISTS (SELECT 1 FROM gpu_op)
+         OR EXISTS (SELECT 1 FROM dim_name WHERE regexp_full_match(text, $marker_pattern, 'i')))),
 comm AS (SELECT id FROM dim_name WHERE regexp_matches(text, $comm_pattern, 'i')),
 event AS (
   SELECT id, from_ts, ts, end_ts, coalesce(device_id, -1) AS place, launch_utid AS other,
