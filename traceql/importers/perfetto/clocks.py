@@ -117,6 +117,20 @@ class Clocks:
             time = pair.convert(time)
         return time
 
+    def steps(self, clock: Clock) -> list[tuple[list[int], list[int]]] | None:
+        """Give what leads from a clock to that of the trace, pair by pair: times of both.
+
+        None where times of the clock cannot be moved without looking at each.
+        """
+        if clock == self.trace_clock:
+            return []
+        if clock in self._running or self._multipliers.get(clock, 1) != 1:
+            return None
+        if clock not in self._paths:
+            self._paths[clock] = self._path(clock)
+        path = self._paths[clock]
+        return None if path is None else [(pair.source, pair.target) for pair in path]
+
     def _path(self, clock: Clock) -> list[_Pair] | None:
         """Find the shortest way to the clock of the trace."""
         ways: dict[Clock, list[Clock]] = {clock: [clock]}

@@ -51,6 +51,12 @@ class Context:
         self._ordinal += 1
         return self._ordinal - 1
 
+    def take_ordinals(self, count: int, last_ts: int) -> int:
+        """Give the first of the places of so many events, the last of which has a time."""
+        self._ordinal += count
+        self._last_ts = last_ts
+        return self._ordinal - count
+
     def ts(self, time: int | None, clock_id: int | None, sequence: Sequence) -> int | None:
         """Give a time of a packet on the clock of the trace.
 

@@ -10,7 +10,13 @@ from traceql.model import tables
 from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from traceql.importers.perfetto.context import Context
+
+    Int64 = NDArray[np.int64]
+    Bool = NDArray[np.bool_]
 
 _TERMINATES, _ENCLOSING = 1, 2
 _BATCH_ROWS = 1 << 16
@@ -32,6 +38,17 @@ class Flows:
         flags = _TERMINATES * terminates | _ENCLOSING * enclosing
         # What ends at a time encloses the nanosecond before.
         self._numbers.extend((ordinal, ts - enclosing, track_id, flags))
+
+    def points(
+        self, flow_ids: Int64, ordinals: Int64, ts: Int64, track_ids: Int64, enclosing: Bool
+    ) -> None:
+        """Add points that do not terminate, of many events."""
+        import numpy as np
+
+        flags = enclosing.astype(np.int64) * _ENCLOSING
+        rows = np.stack([ordinals, ts - enclosing, track_ids, flags], axis=1)
+        self._ids.frombytes(flow_ids.tobytes())
+        self._numbers.frombytes(np.ascontiguousarray(rows).tobytes())
 
     def chunks(self) -> Iterator[Chunk]:
         """Give the rows of `flow_point`, in the order of the file.

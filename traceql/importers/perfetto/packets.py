@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from traceql.importers.perfetto.wire import WireError, varint
+
+if TYPE_CHECKING:
+    from traceql.kernels.packets import Packets, Scanner
 
 _PACKET = 0x0A
 _LONGEST_BYTES = 256 << 20
 _CHAIN = 3
 """Packets that must follow each other before a place is taken for the start of one."""
 _INFLATED_BYTES = 1 << 20
+_BATCH_BYTES = 1 << 20
 _SHORT = 3
 _KEEP = 20
 """Bytes that the key and length of a field may take."""
 
 Count = Callable[[str, int], None]
+
+
+class Batch(NamedTuple):
+    """Packets in a buffer.
+
+    Attributes:
+        offset: of the buffer in the stream.
+        buffer: bytes that `packets` points into.
+        packets: valid until the next batch.
+    """
+
+    offset: int
+    buffer: bytes
+    packets: Packets
 
 
 class Splitter:
@@ -63,6 +82,22 @@ class Splitter:
                 yield self._passed + start, self._buffer[head : head + size]
             else:
                 self._count("field_unknown", self._passed + start)
+
+    @property
+    def passed(self) -> int:
+        """Bytes of the stream that are read."""
+        return self._passed + self._at
+
+    def batch(self, scanner: Scanner) -> Batch | None:
+        """Take the packets that lie whole in the buffer; None where the next is not whole."""
+        import numpy as np
+
+        self._need(_BATCH_BYTES)
+        found = scanner.scan(np.frombuffer(self._buffer, np.uint8), self._at)
+        if not found.columns.shape[1]:
+            return None
+        self._at = found.next
+        return Batch(self._passed, self._buffer, found)
 
     def _quick(self) -> bytes | None:
         """Take a packet of less than 16 KiB that lies in the buffer whole; None otherwise."""

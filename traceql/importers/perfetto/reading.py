@@ -25,11 +25,15 @@ from traceql.importers.perfetto.track_events import TrackEvents
 from traceql.importers.perfetto.wire import UNKNOWN, Fields, WireError, decode
 
 if TYPE_CHECKING:
+    from traceql.importers.perfetto.fast import Fast
+    from traceql.kernels.packets import Scanner
     from traceql.model.protocols import Chunk, Source
 
 READ_BYTES = 1 << 20
 _ROUND = 4096
 """Packets after which full batches are given."""
+LARGE_BYTES = 8 << 20
+"""Smaller traces are read before the kernels of the fast path would be loaded."""
 _DEEPEST = 2
 """Compressed packets may hold compressed packets, but not for ever."""
 _HELD_BYTES = 16 << 20
@@ -41,8 +45,11 @@ Timed = Callable[[Fields, Sequence, int], None]
 class Reading:
     """The reading of one source, from its first byte to the last chunk."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, path: str) -> None:
+        self._source, self._path = source, path
+        self._ready: list[Chunk] = []
+        self._fast: Fast | None = None
+        self._scanners: list[Scanner] = []
         self._context = context = Context()
         self._sequences: dict[int, Sequence] = {}
         self._described = Described(context)
@@ -76,11 +83,10 @@ class Reading:
             CorruptTrace: the file is empty, or holds no packet.
         """
         count = self._context.diagnostics.count
-        splitter = Splitter(iter(self._source.blocks(READ_BYTES)), count)
-        for offset, raw in splitter:
-            self._packet(raw, offset, 0)
-            if not self._packets % _ROUND:
-                yield from self._context.rows.full()
+        for _ in self._consume(Splitter(iter(self._source.blocks(READ_BYTES)), count), None, 0):
+            yield from self._ready
+            self._ready.clear()
+            yield from self._context.rows.full()
         self._release()
         if not self._good:
             cause = "no Perfetto packet can be read" if self._packets else "there are no packets"
@@ -98,6 +104,7 @@ class Reading:
             context.say(f"clock.{name}", value)
         for name, n in sorted(context.unread.items()):
             context.say(name, n)
+        yield from self._ready
         yield from context.rows.rest()
         yield from self._events.flows.chunks()
         yield from self._ftrace.sched.chunks(self._ftrace.idle)
@@ -111,6 +118,54 @@ class Reading:
                 for number, d in sorted(context.devices.items())
             ])  # fmt: skip
         yield from context.diagnostics.chunk(self._source.damage)
+
+    def _consume(self, splitter: Splitter, within: int | None, depth: int) -> Iterator[None]:
+        """Read packets, now and then giving way; `within` is the packet that they are packed in."""
+        packets = iter(splitter)
+        while True:
+            if self._is_large(splitter) and self._batches(splitter, within, depth):
+                yield
+                continue
+            found = next(packets, None)
+            if found is None:
+                return
+            self._packet(found[1], found[0] if within is None else within, depth)
+            if self._ready or not self._packets % _ROUND:
+                yield
+
+    def _is_large(self, splitter: Splitter) -> bool:
+        """Tell whether it pays to load the kernels."""
+        if self._held is not None or self._path == "slow":
+            return False
+        return self._path == "fast" or splitter.passed >= LARGE_BYTES or self._fast is not None
+
+    def _batches(self, splitter: Splitter, within: int | None, depth: int) -> bool:
+        """Read the packets in the buffer; False where there is none whole."""
+        if self._fast is None:
+            from traceql.importers.perfetto.fast import Fast
+
+            self._fast = Fast(self._context, self._described, self._events.flows, self._sequences)
+        from traceql.importers.perfetto.fast import runs
+        from traceql.kernels.packets import Scanner
+
+        if depth >= len(self._scanners):
+            self._scanners.append(Scanner())
+        batch = splitter.batch(self._scanners[depth])
+        if batch is None:
+            return False
+        for start, end, is_plain in runs(batch.packets.columns):
+            if is_plain:
+                columns = batch.packets.columns[:, start:end]
+                chunks = self._fast.run(batch.buffer, columns, batch.packets.holes[:, start:end])
+                if chunks is not None:
+                    self._packets += end - start
+                    self._good += end - start
+                    self._ready += [*self._context.rows.rest(), *chunks]
+                    continue
+            for head, last in batch.packets.columns[:2, start:end].T.tolist():
+                offset = batch.offset + head - 1 - max((last - head).bit_length() + 6, 7) // 7
+                self._packet(batch.buffer[head:last], offset if within is None else within, depth)
+        return True
 
     def _packet(self, raw: bytes, offset: int, depth: int) -> None:
         """Read one packet, and those packed in it; damage is counted."""
@@ -133,8 +188,9 @@ class Reading:
             unpack, name = unzstd, "zstd_compressed_packets"
         count = self._context.diagnostics.count
         # Places within are told by the packet that holds them.
-        for _, raw in Splitter(unpack(packet[name]), lambda code, _: count(code, offset)):
-            self._packet(raw, offset, depth + 1)
+        inner = Splitter(unpack(packet[name]), lambda code, _: count(code, offset))
+        for _ in self._consume(inner, offset, depth + 1):
+            pass
 
     def _wait(self, packet: Fields, offset: int, size: int) -> None:
         """Hold packets until the first clock snapshot, which then comes before them."""

@@ -16,16 +16,19 @@ if TYPE_CHECKING:
     from traceql.importers.perfetto.context import Context
     from traceql.importers.perfetto.tracks import Track
 
-_HOST = frozenset({
+HOST = frozenset({
     "hip_api", "hsa_api", "marker_api", "rccl_api", "rocm_hip_api", "rocm_hsa_api",
     "rocm_marker_api", "rocm_rccl_api", "hip_runtime_api", "hip_compiler_api",
 })  # fmt: skip
 _KERNELS = frozenset({"kernel_dispatch", "rocm_kernel_dispatch"})
 _COPIES = frozenset({"memory_copy", "rocm_memory_copy"})
-_LAUNCHES = frozenset({"hip_api", "hsa_api", "rocm_hip_api", "rocm_hsa_api", "hip_runtime_api"})
+LAUNCHES = frozenset({"hip_api", "hsa_api", "rocm_hip_api", "rocm_hsa_api", "hip_runtime_api"})
+WORK = _KERNELS | _COPIES
+SCOPE = "rocm"
+CORRELATIONS = ("corr_id", "correlation_id", "stack_id")
 _COPY_KINDS = {
-    "HOST_TO_DEVICE": "htod", "DEVICE_TO_HOST": "dtoh", "DEVICE_TO_DEVICE": "dtod",
-    "HOST_TO_HOST": "htoh",
+    "HOST_TO_DEVICE": "htod", "DEVICE_TOHOST": "dtoh", "DEVICE_TO_DEVICE": "dtod",
+    "HOST_TOHOST": "htoh",
 }  # fmt: skip
 _UNITS = {"watts": "W", "deg C": "°C", "megabytes": "MB"}
 _COUNTER = re.compile(r"(?:GPU|COPY BYTES to|ALLOCATE BYTES on|SCRATCH)\b[^\[]*\[(\d+)\]")
@@ -46,7 +49,7 @@ class Rocm:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._known = _HOST | _KERNELS | _COPIES
+        self._known = HOST | _KERNELS | _COPIES
 
     def knows(self, category: str | None) -> bool:
         """Tell whether a category is one of AMD's tools."""
@@ -59,13 +62,13 @@ class Rocm:
         values: Any = json.loads(args)
         if not isinstance(values, dict):
             return None
-        if category in _HOST:
+        if category in HOST:
             self._name_thread(track)
-        correlation = _integer(values, "corr_id", "correlation_id", "stack_id")
+        correlation = _integer(values, *CORRELATIONS)
         kernel = category in _KERNELS
-        if correlation is not None and (kernel or category in _COPIES or category in _LAUNCHES):
+        if correlation is not None and (kernel or category in _COPIES or category in LAUNCHES):
             role = "device" if kernel or category in _COPIES else "host"
-            self._context.rows["link"].append((ordinal, "rocm", correlation, role))
+            self._context.rows["link"].append((ordinal, SCOPE, correlation, role))
         if kernel:
             self._kernel(ordinal, values, correlation, track)
         elif category in _COPIES:

@@ -1,0 +1,171 @@
+"""Perfetto: whatever a trace holds, columns give the rows that reading one by one gives."""
+
+from __future__ import annotations
+
+import random
+import re
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import perfetto_traces as made
+import pytest
+from perfetto_encoder import (
+    Fixed,
+    Value,
+    described,
+    event,
+    message,
+    packet,
+    snapshot,
+    thread,
+    trace,
+)
+
+from traceql.importers.perfetto import Perfetto, fast
+from traceql.model import tables
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "contracts"))
+import importer_runs as runs
+
+
+def rows(data: bytes, path: str, step: int = 1 << 22) -> dict[str, list[dict[str, Any]]]:
+    """Read all rows; integers that were lifted out of args are put back."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for chunk in Perfetto(path=path).read(runs.MemorySource(data, step)):
+        tables.validate(chunk.table, chunk.rows)
+        lifted = tables.has_templates(chunk.rows.schema)
+        for row in chunk.rows.to_pylist():
+            holes = {k: row.pop(k) for k in list(row) if lifted and k.startswith("arg_")}
+            if holes and row["args"]:
+                row["args"] = re.sub(
+                    "\x01(.)", lambda m, h=holes: str(h[f"arg_{ord(m[1]) - 65}"]), row["args"]
+                )
+            found.setdefault(chunk.table, []).append(row)
+    return found
+
+
+def chance_trace(seed: int, count: int = 400) -> bytes:
+    """Events of all kinds on several sequences, plain ones and odd ones among each other."""
+    chance = random.Random(seed)
+    names, keys = ["a", "b", "", "é\n"], ["x", "corr_id", "bytes", "s"]
+    categories = ["ui", "hip_api", "hsa_api", "marker_api"]
+    texts = [(1, categories), (2, names), (3, keys), (29, ["one", 'tw"o'])]
+    interned = (12, message(*((n, message((1, i), (2, t)))
+                              for n, table in texts for i, t in enumerate(table, 1))))  # fmt: skip
+    packets = [snapshot((6, 1000), (3, 400)), packet(0, (41, 1), sequence=9)]
+    for s in (1, 2):
+        defaults = (59, message((58, 3), (11, message((11, 10 * s)))))
+        packets += [
+            described(10 * s, (4, thread(s, s, f"t{s}")), sequence=s),
+            described(10 * s + 1, (2, "async"), sequence=s),
+            described(10 * s + 2, (2, "count"), (8, message((3, 3), (4, 1024))), sequence=s),
+            described(10 * s + 3, (8, message((5, 1))), sequence=s),
+            packet(0, interned, defaults, sequence=s, flags=1),
+        ]
+
+    def annotation() -> tuple[int, Value]:
+        kind = chance.choice([2, 3, 3, 4, 4, 17])
+        value = {2: chance.randrange(2), 3: chance.randrange(1 << 40), 17: 1,
+                 4: chance.randrange(-(1 << 62), 1 << 62)}[kind]  # fmt: skip
+        return 4, message((1, chance.randint(1, 4)), (kind, value))
+
+    ts = 2000
+    for _ in range(count):
+        s, kind = chance.choice([1, 2]), chance.choice([1, 1, 2, 2, 3, 4])
+        ts += chance.randrange(-50, 200)
+        inner: list[tuple[int, Value]] = []
+        if chance.random() < 0.8:
+            inner += [(10, chance.randint(1, 4)), (3, [chance.randint(1, 4)])]
+        inner += [annotation() for _ in range(chance.choice([0, 0, 1, 2, 3]))]
+        track: int | None = chance.choice([None, 10 * s, 10 * s, 11])
+        if kind == 4:
+            track = 10 * s + 2
+            inner = [(30, chance.randrange(-9, 1 << 30)) if chance.random() < 0.7 else (44, 1.25)]
+        if chance.random() < 0.3:
+            inner.append((47, Fixed(chance.randrange(12))))
+        clock: list[tuple[int, Value]] = [(58, 6)] if chance.random() < 0.3 else []
+        body: list[tuple[int, Value]] = [(9, kind), *inner]
+        if track is not None:
+            body.append((11, track))
+        odd = chance.random()
+        if odd < 0.02:
+            body.append((23, "named"))
+        elif odd < 0.04:
+            body.append((4, message((10, "text"), (6, "v"))))
+        elif odd < 0.05 and kind == 4:
+            body = [(9, 4), (11, 10 * s + 3), (30, 5)]
+        elif odd < 0.055:
+            body[0] = (9, 5)
+        flags = 2 if chance.random() < 0.9 else 0
+        packets.append(packet(ts, (11, message(*body)), *clock, sequence=s, flags=flags))
+        if odd > 0.995:
+            packets.append(packet(ts, interned, sequence=s, flags=1))  # defaults are forgotten
+    middle = len(packets) // 2
+    packed = message((50, zlib.compress(trace(*packets[middle : middle + 60]))))
+    return trace(*packets[:middle], packed, *packets[middle + 60 :])
+
+
+def compare(data: bytes, step: int) -> None:
+    one, other = rows(data, "slow"), rows(data, "fast", step)
+    assert one.keys() == other.keys()
+    for table, expected in one.items():
+        assert other[table] == expected, table
+
+
+@pytest.mark.parametrize("seed", [*range(12), *(pytest.param(s, marks=pytest.mark.fuzz)
+                                                for s in range(12, 300))])  # fmt: skip
+def test_the_same_rows_both_ways(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast, "_SHORTEST", [1, 5, 48][seed % 3])
+    compare(chance_trace(seed), [1 << 22, 5000, 333][seed % 3])
+
+
+@pytest.mark.parametrize("name", sorted(made.SAMPLES))
+def test_the_same_rows_of_the_samples(name: str) -> None:
+    compare(made.SAMPLES[name](), 1 << 22)
+
+
+@pytest.mark.parametrize("count", [8, pytest.param(200, marks=pytest.mark.fuzz)])
+def test_the_same_rows_of_damaged_traces(count: int) -> None:
+    for damaged in runs.flips(chance_trace(77, 150), count, "perfetto"):
+        compare(damaged, 4096)
+
+
+def test_a_real_trace_goes_through_columns(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = next((shared / "traces" / "rocprof").rglob("3635359_results.pftrace"))
+    taken: list[int] = []
+    run = fast.Fast.run
+
+    def counted(self: fast.Fast, buffer: bytes, columns: Any, holes: Any) -> Any:
+        found = run(self, buffer, columns, holes)
+        taken.append(columns.shape[1] if found is not None else 0)
+        return found
+
+    monkeypatch.setattr(fast.Fast, "run", counted)
+    compare(path.read_bytes(), 1 << 22)
+    assert sum(taken) > 1500
+
+
+def test_large_traces_are_read_fast_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    from traceql.importers.perfetto import reading
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("too small for the kernels")
+
+    monkeypatch.setattr(reading.Reading, "_batches", refuse)
+    rows(made.track_events(), "auto")
+    monkeypatch.setattr(reading, "LARGE_BYTES", 1000)
+    with pytest.raises(AssertionError, match="too small"):
+        rows(made.track_events(), "auto")
+    with pytest.raises(ValueError, match="path is auto, fast or slow"):
+        Perfetto(path="quick")
+
+
+def test_unplain_events_are_kept_exact() -> None:
+    """Values that a double does not hold are read one by one."""
+    data = trace(
+        snapshot((6, 1)), described(1, (2, "c"), (8, message((6, "W")))),
+        *(event(i, 4, 1, (30, (1 << 53) + 1 + i), sequence=3) for i in range(60)),
+    )  # fmt: skip
+    compare(data, 1 << 22)
