@@ -1019,3 +1019,53 @@ CREATE PERFETTO TABLE units AS SELECT 2 AS track_id, 'watt' AS unit; SELECT unit
 WITH rank AS (SELECT 0 AS upid, 7 AS rank) SELECT rank FROM process JOIN rank USING (upid)
 ---
 (7,)
+
+=== older function
+SELECT CREATE_FUNCTION('plus_one(x INT)', 'INT', 'SELECT $x + 1;');
+SELECT plus_one(dur) FROM slice WHERE id = 0
+---
+(501,)
+
+=== older view function
+SELECT CREATE_VIEW_FUNCTION('on_track(t INT)', 'id INT, name STRING', 'SELECT id, name FROM slice WHERE track_id = $t');
+SELECT * FROM on_track(0)
+---
+(0, 'step')
+(1, 'op')
+(3, 'mark')
+
+=== older import
+SELECT IMPORT('common.slices');
+SELECT COUNT(*) FROM thread_slice
+---
+(3,)
+
+=== a chain of flows
+SELECT slice_out, slice_in FROM directly_connected_flow(5)
+---
+(1, 2)
+(2, 5)
+
+=== empty table of Perfetto
+SELECT EXTRACT_ARG(arg_set_id, 'prev_comm') FROM ftrace_event WHERE name = 'sched_switch'
+---
+
+=== frames that Android lacks
+SELECT COUNT(*) FROM actual_frame_timeline_slice WHERE jank_type != 'None'
+---
+(0,)
+
+=== table function in a CTE
+WITH up AS (SELECT * FROM ancestor_slice(1)) SELECT name FROM up
+---
+('step',)
+
+=== conditions as values
+SELECT SUM(dur > 10) AS n, MAX(name LIKE 'K%') AS k, (dur > 10) + 0.5 AS h FROM slice WHERE id = 2
+---
+(1, 1, 1.5)
+
+=== casts in casts
+SELECT CAST(CAST(dur / 2.0 AS INT) / 1.5 AS INT) AS x FROM slice WHERE id = 5
+---
+(2,)

@@ -122,6 +122,23 @@ MADE = [
     "SELECT readfile('{secret}')",
     "SELECT writefile('{folder}/made.csv', 'x')",
     "SELECT IMPORT('x')",
+    "SELECT IMPORT('a; COPY (SELECT 1) TO ''{folder}/made.csv''')",
+    "SELECT CREATE_FUNCTION('f()', 'INT', 'SELECT 1; ATTACH ''{folder}/made.db'' AS m')",
+    "SELECT CREATE_FUNCTION('f()', 'STRING', 'SELECT content FROM read_text(''{secret}'')')",
+    "SELECT CREATE_FUNCTION('f() RETURNS INT AS COPY x TO y', 'INT', 'SELECT 1')",
+    "SELECT CREATE_VIEW_FUNCTION('f()', 'x STRING', 'SELECT * FROM ''{secret}''')",
+    "SELECT s.id FROM slice s JOIN read_text('{secret}') t",
+    "SELECT * FROM slice, pragma_database_list",
+    "SELECT id FROM slice WHERE name = (SELECT sql FROM sqlite_schema)",
+    "SELECT id, load_extension(name) FROM slice",
+    (
+        "SELECT x FROM (WITH __tq_x AS (SELECT content AS x FROM read_text('{secret}')) "
+        "SELECT x FROM __tq_x)"
+    ),
+    (
+        "SELECT * FROM _graph_scan!((SELECT 0 AS source_node_id, 0 AS dest_node_id), "
+        "(SELECT 0 AS id), (id), (SELECT content AS id FROM read_text('{secret}')))"
+    ),
     "EXPLAIN COPY (SELECT 1) TO '{folder}/made.csv'",
     "EXPLAIN QUERY PLAN INSERT INTO stored.trace VALUES (9, 'x', 'y', 0, 0)",
     "WITH x AS (SELECT * FROM read_text('{secret}')) SELECT * FROM x",

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from traceql.errors import SqlError, StatementRefused, TraceQLError, UnknownName
-from traceql.query.perfetto import modules, standard
+from traceql.query.perfetto import modules, older, standard
 from traceql.query.perfetto.complaints import Complaints
 from traceql.query.perfetto.engine import DialectEngine
 from traceql.query.perfetto.macros import BUILTINS, Macro, MacroError, expand
@@ -105,6 +105,7 @@ class PerfettoSession:
         engine = self._started()
         try:
             if not is_macro_definition(tokens):
+                tokens = older.todays(tokens)
                 tokens = expand(tokens, self._macros, self._builtins)
             statement = read(tokens)
         except MacroError as error:
