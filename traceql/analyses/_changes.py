@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LEAST = 10
 """Fewest values in which a change is looked for."""
 
-_LONG = 2_000
+_LONG = 1_000
 _MOST_CUTS = 40
 _PENALTY = 3.0
 _OUTLYING = 5.0
@@ -68,7 +68,7 @@ def find(values: Floats) -> Levels:
     values beside it better than one straight line does: drift is not a step.
 
     Isolated outliers (of one or two values: Hampel 1974, window of five, 5 MAD) are replaced by the
-    median around them first. Series beyond two thousand values are cut in means of blocks, and the
+    median around them first. Series beyond a thousand values are cut in means of blocks, and the
     places then refined.
 
     Args:
