@@ -189,3 +189,25 @@ def test_reserved_bytes_are_not_read(tmp_path: Path, small_bytes: int) -> None:
     found, damage = read(path, {"a": pa.int64(), "b": pa.string()}, small_bytes)
     assert list(zip(found["a"], found["b"], strict=True)) == rows
     assert damage == []
+
+
+def whole(path: Path, table: str, columns: list[str], small_bytes: int) -> tuple:
+    """Give a table of a file, and what was wrong with it."""
+    with mock.patch.object(database, "SMALL_BYTES", small_bytes), Database(path) as base:
+        batches = list(base.rows(table, columns))
+        return pa.Table.from_batches(batches) if batches else None, sorted(base.damage)
+
+
+def test_real_files_are_read_alike(shared: Path) -> None:
+    seen = 0
+    for path in sorted((shared / "traces").rglob("*")):
+        if not path.is_file() or path.suffix not in {".sqlite", ".db", ".rpd"}:
+            continue
+        if path.read_bytes()[:16] != database.MAGIC:
+            continue
+        with Database(path) as base:
+            listed = {name: [c.name for c in columns] for name, columns in base.tables.items()}
+        fast, slow = ([whole(path, t, c, n) for t, c in listed.items()] for n in (0, 1 << 40))
+        assert fast == slow, path
+        seen += 1
+    assert seen
