@@ -16,12 +16,18 @@ GOALS = {
     "anomaly.memory": ("A3",),
     "anomaly.sequence": ("A4",),
     "bottleneck.concurrency": ("W3",),
+    "cluster.cost": ("L2",),
+    "cluster.operations": ("L1", "L3"),
     "correlation.steps": ("C1", "C2"),
     "iteration": ("PT2",),
     "memory.fragmentation": ("M3",),
     "memory.leak": ("M2",),
     "memory.timeline": ("M1",),
     "pattern.change_points": ("CP1", "CP2", "CP4", "CP5"),
+    "pattern.counters": ("PT1", "PT3", "PT4"),
+    "pattern.opportunities": ("PT5",),
+    "prediction.memory_limit": ("P3",),
+    "prediction.scalability": ("P4",),
     "prediction.trend": ("P1",),
 }
 """Goals of benchmarks/quality whose figures stand on the page of an analysis."""

@@ -39,13 +39,13 @@ def main(*, seed: int, only: str, cheap: bool, json_path: Path | None, listed: b
         outcomes.append(goal.run(seed))
         for line in _lines(outcomes[-1]):
             print(line, flush=True)
+        if json_path:  # anew after each: a run that is broken off keeps what it has
+            records = [_record(outcome, seed) for outcome in outcomes]
+            json_path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
     missed = [outcome.goal.name for outcome in outcomes if outcome.missed]
     skipped = sum(bool(outcome.skipped) for outcome in outcomes)
     print(f"\nseed {seed}: {len(outcomes) - len(missed) - skipped} met, {len(missed)} missed"
           f"{': ' + ', '.join(missed) if missed else ''}, {skipped} skipped")  # fmt: skip
-    if json_path:
-        text = json.dumps([_record(outcome, seed) for outcome in outcomes], indent=1)
-        json_path.write_text(text + "\n", encoding="utf-8")
     sys.exit(1 if missed else 0)
 
 

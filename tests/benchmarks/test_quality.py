@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import runpy
+
 import pytest
 
 from benchmarks import quality
+from traceql.engine import plugins
 
 SEED = 20_261_125
 CHEAP = [goal for goal in quality.goals() if goal.cheap]
@@ -21,6 +24,15 @@ def test_it_holds(goal):
 def test_every_goal_says_what_it_measures():
     for goal in quality.goals():
         assert goal.title.endswith("."), goal.name
+
+
+def test_every_goal_stands_on_the_page_of_an_analysis(root):
+    at = root / "docs" / "analysis_pages.py"
+    pages = runpy.run_path(str(at))["GOALS"]
+    assert sorted(g for goals in pages.values() for g in goals) == sorted(
+        goal.name for goal in quality.goals()
+    )
+    assert set(pages) <= set(plugins.names("analyses"))
 
 
 def test_an_unknown_goal_is_told():
