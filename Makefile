@@ -41,6 +41,7 @@ bench: $(READY)         ## hot paths beside peers and limits; sizes: make bench 
 	$(BIN)/python benchmarks/ingest.py --mb $(BENCH_MB) $(BENCH_OPTIONS)
 	$(BIN)/python benchmarks/query.py --mb $(lastword $(BENCH_MB))
 	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/projection.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/sqlite.py --kernels 1e6
 
