@@ -50,7 +50,7 @@ def ingested(folder: Path, files: dict[str, str], ask: str) -> list[tuple[Any, .
 
 
 def test_the_samples_are_what_the_generator_writes() -> None:
-    found = {p.name: p.read_text(encoding="utf-8") for p in (SAMPLES / "rocprofv3").iterdir()}
+    found = {p.name: p.read_text(encoding="utf-8") for p in (SAMPLES / "rocprofv3").glob("*.csv")}
     assert found == {name: csv_files(plan())[name] for name in KEPT}
 
 
@@ -203,6 +203,30 @@ def test_texts_are_those_of_the_csv_module(
     assert file.header == ("a", "b", "b.2")
     assert found == [tuple(text or None for text in row) for row in rows]
     assert not file.damage
+
+
+@pytest.mark.parametrize("size", [1, 3, 64, 1 << 20])
+def test_bytes_that_are_no_utf8_are_replaced_and_counted(
+    size: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    raw = "a,b\n\u00e9,\u20ac\nx\ufffd,y\n".encode() + b"\xff\xfe,z\nodd \xc3 row\nlast,\xe2\x82"
+    path = tmp_path / "x.csv"
+    path.write_bytes(raw)
+    with path.open("rb") as opened:
+        stream = _csv._Utf8(opened)
+        whole = b"".join(iter(lambda: stream.read(size), b""))
+    assert whole == raw.decode("utf-8", "replace").encode()
+    file = _csv.CsvFile(path)
+    rows = [row for batch in file.batches()
+            for row in zip(*(c.to_pylist() for c in batch.values()), strict=True)]  # fmt: skip
+    assert rows == [
+        ("\u00e9", "\u20ac"),
+        ("x\ufffd", "y"),
+        ("\ufffd\ufffd", "z"),
+        ("last", "\ufffd"),
+    ]
+    assert (file.unread, file.not_utf8, file.odd) == (1, 4, [["odd \ufffd row"]])
+    assert capfd.readouterr().err == ""
 
 
 @given(st.lists(st.integers(-(1 << 63), (1 << 64) - 1), max_size=20))

@@ -5,11 +5,12 @@ Everything is read as text first: a field that is no number then costs its own v
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -82,24 +83,29 @@ class CsvFile:
             return
         parse = arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._odd_row)
         convert = arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(self.header, pa.binary()), strings_can_be_null=False
+            column_types=dict.fromkeys(self.header, pa.string()), strings_can_be_null=False
         )
         read = arrow_csv.ReadOptions(
             block_size=BLOCK_BYTES, use_threads=False, column_names=list(self.header),
             skip_rows=self._skip,
         )  # fmt: skip
-        try:
-            with arrow_csv.open_csv(self.path, read, parse, convert) as reader:
-                for batch in reader:
-                    if batch.num_rows:
-                        yield {
-                            name: self._texts(column)
-                            for name, column in zip(self.header, batch.columns, strict=True)
-                        }
-        except (pa.ArrowException, OSError) as error:
-            if "Empty CSV file" not in str(error):
-                said = str(error).split("\n", 1)[0]
-                self.damage.append((DAMAGE, 0, f"{self.path.name}: {said}"))
+        with self.path.open("rb") as file:
+            text = _Utf8(file)
+            try:
+                with arrow_csv.open_csv(text, read, parse, convert) as reader:
+                    for batch in reader:
+                        if batch.num_rows:
+                            yield {
+                                name: pc.if_else(
+                                    pc.equal(column, ""), pa.scalar(None, pa.string()), column
+                                )
+                                for name, column in zip(self.header, batch.columns, strict=True)
+                            }
+            except (pa.ArrowException, OSError) as error:
+                if "Empty CSV file" not in str(error):
+                    said = str(error).split("\n", 1)[0]
+                    self.damage.append((DAMAGE, 0, f"{self.path.name}: {said}"))
+            self.not_utf8 = text.replaced
 
     def _odd_row(self, row: Any) -> str:
         self.unread += 1
@@ -107,21 +113,58 @@ class CsvFile:
             self.odd.append(next(csv.reader(io.StringIO(row.text)), []))
         return "skip"
 
-    def _texts(self, column: pa.Array) -> pa.Array:
-        try:
-            texts = column.cast(pa.string())
-        except pa.ArrowInvalid:
-            texts = self._replaced(column)
-        return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
 
-    def _replaced(self, column: pa.Array) -> pa.Array:
-        """Decode text by text: rare, a file of these tools is UTF-8."""
-        found = []
-        for raw in column.to_pylist():
-            text = raw.decode("utf-8", "replace")
-            self.not_utf8 += "\ufffd" in text
-            found.append(text)
-        return pa.array(found, pa.string())
+class _Utf8:
+    """A file whose bytes that are not UTF-8 are replaced, so that no reader meets any.
+
+    Args:
+        file: an open binary file.
+
+    Attributes:
+        replaced: how many replacements were made.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._buffer = b""
+        self._at_end = False
+        self.replaced = 0
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Give at most `size` bytes, none at the end."""
+        wanted = BLOCK_BYTES if size < 0 else size
+        while len(self._buffer) < wanted and not self._at_end:
+            self._buffer += self._decoded(self._file.read(wanted))
+        taken, self._buffer = self._buffer[:wanted], self._buffer[wanted:]
+        return taken
+
+    def _decoded(self, raw: bytes) -> bytes:
+        self._at_end = not raw
+        if raw.isascii() and not self._decoder.getstate()[0]:
+            return raw
+        text = self._decoder.decode(raw, final=self._at_end)
+        made = text.count("\ufffd")
+        if made:
+            self.replaced += max(made - raw.count("\ufffd".encode()), 0)
+        return text.encode()
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def writable(self) -> bool:
+        """Tell that it cannot be written."""
+        return False
+
+    def seekable(self) -> bool:
+        """Tell that it goes forward only."""
+        return False
+
+    def close(self) -> None:
+        """Let go; the file is its opener's."""
+        self.closed = True
 
 
 def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
