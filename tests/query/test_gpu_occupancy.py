@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from store_builder import BuiltStore, build
 
+from traceql.engine.analyze import analyze
 from traceql.engine.ingest import ingest
 from traceql.query.session import Session
 from traceql.store.catalog import Store
@@ -162,3 +163,19 @@ def test_estimates_are_those_of_torch_profiler(shared, tmp_path, part):
     # torch.profiler writes 0 for more than 48 KiB of shared memory, and rounds to percent.
     assert len(found) == kernels - large > 0
     assert all(ours == pytest.approx(theirs, abs=0.0051) for ours, theirs in found)
+
+
+def test_the_analysis_says_the_same(root, tmp_path):
+    store = Store.open(tmp_path / "store", create=True)
+    ingest(root / "sample_traces/synthetic/kineto_nvidia_planted.json.gz", store=store)
+    (result,) = analyze(store, store.traces(), only=["workload.occupancy"], keep=False)
+    with Session(store.traces(), store=store) as session:
+        found = dict(session.sql(
+            "SELECT (name, thread_count, register_count, shared_bytes, block_count), "
+            "any_value(occupancy_ratio) FROM gpu_kernel_occupancy GROUP BY ALL"
+        ).fetchall())  # fmt: skip
+    shapes = result.tables["shape"].to_pylist()
+    columns = ("name", "threads", "registers", "shared_bytes", "blocks")
+    assert shapes
+    for shape in shapes:
+        assert found[tuple(shape[c] for c in columns)] == shape["theoretical_ratio"]
