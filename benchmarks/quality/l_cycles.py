@@ -12,7 +12,7 @@ from traceql.analyses import _cycles, _phases
 
 Made = tuple[np.ndarray, float]
 _LENGTHS = (384, 512, 1024, 2048)
-_ROUNDS = 40
+_ROUNDS = 60
 
 
 def _sine(rng: np.random.Generator, n: int, period: float) -> np.ndarray:
@@ -87,7 +87,7 @@ def periods(rng: np.random.Generator) -> dict[str, float]:
             hits += found is not None and abs(found.period / period - 1) <= 0.03
         shares[kind] = hits / _ROUNDS
     for kind, clean in APERIODIC.items():
-        series = [clean(rng, int(rng.choice(_LENGTHS))) for _ in range(3 * _ROUNDS)]
+        series = [clean(rng, int(rng.choice(_LENGTHS))) for _ in range(2 * _ROUNDS)]
         shares[kind] = float(np.mean([_cycles.find(values) is not None for values in series]))
     return shares
 
