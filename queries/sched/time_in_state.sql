@@ -56,3 +56,49 @@ FROM (
 ) AS __tq_given
 JOIN thread_state ON utid = __tq_utid AND ts < __tq_end AND (dur = -1 OR ts + dur > __tq_start)
 GROUP BY state, io_wait, blocked_function;
+
+-- How long a thread was in each state on each CPU in an interval of time.
+--
+--   a thread that runs on CPU 2 from 0 to 10      (5, 100, utid)   gives   Running, cpu 2, dur 5
+--
+-- Arguments:
+--   start_ts: where the interval begins, ns.
+--   length_dur: its length, ns.
+--   of_utid: the thread.
+-- Columns:
+--   state, io_wait, cpu, blocked_function: of the state; cpu is null where it did not run.
+--   dur: time in it, ns.
+CREATE MACRO sched_time_in_state_and_cpu_for_thread_in_interval(start_ts, length_dur, of_utid)
+AS TABLE
+SELECT
+  state, io_wait, cpu, blocked_function,
+  sum(CASE WHEN dur = -1 THEN __tq_end ELSE least(ts + dur, __tq_end) END
+      - greatest(ts, __tq_start))::BIGINT AS dur
+FROM (
+  SELECT start_ts AS __tq_start, start_ts + length_dur AS __tq_end, of_utid AS __tq_utid
+) AS __tq_given
+JOIN thread_state ON utid = __tq_utid AND ts < __tq_end AND (dur = -1 OR ts + dur > __tq_start)
+GROUP BY state, io_wait, cpu, blocked_function;
+
+-- How long threads were in each state that says a CPU, in an interval of time: on one CPU.
+--
+--   a thread that runs on CPU 2 from 0 to 10      (2, 5, 100)   gives   Running, dur 5
+--
+-- Arguments:
+--   of_cpu: number of the CPU.
+--   start_ts: where the interval begins, ns.
+--   length_dur: its length, ns.
+-- Columns:
+--   state, io_wait, cpu, blocked_function: of the state.
+--   dur: time in it, ns.
+--   trace: name of the trace.
+CREATE MACRO sched_time_in_state_for_cpu_in_interval(of_cpu, start_ts, length_dur) AS TABLE
+SELECT
+  state, io_wait, cpu, blocked_function,
+  sum(CASE WHEN dur = -1 THEN __tq_end ELSE least(ts + dur, __tq_end) END
+      - greatest(ts, __tq_start))::BIGINT AS dur, trace
+FROM (
+  SELECT start_ts AS __tq_start, start_ts + length_dur AS __tq_end, of_cpu AS __tq_cpu
+) AS __tq_given
+JOIN thread_state ON cpu = __tq_cpu AND ts < __tq_end AND (dur = -1 OR ts + dur > __tq_start)
+GROUP BY state, io_wait, cpu, blocked_function, trace;

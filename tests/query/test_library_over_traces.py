@@ -49,6 +49,12 @@ MACROS = {
     "sched_time_in_state_for_thread_in_interval": (
         "sched_time_in_state_for_thread_in_interval(0, 9999, {2})"
     ),
+    "sched_time_in_state_and_cpu_for_thread_in_interval": (
+        "sched_time_in_state_and_cpu_for_thread_in_interval(0, 9999, {2})"
+    ),
+    "sched_time_in_state_for_cpu_in_interval": (
+        "sched_time_in_state_for_cpu_in_interval(3, 0, 9999)"
+    ),
     "thread_executing_span_critical_path": "thread_executing_span_critical_path({2}, 0, 9999)",
     "cpu_cycles_in_interval": "cpu_cycles_in_interval(0, 9999)",
     "cpu_cycles_per_cpu_in_interval": "cpu_cycles_per_cpu_in_interval(0, 9999)",
@@ -74,6 +80,7 @@ MACROS = {
 KEYS = {"key", "group_name", "id_0", "id_1"}
 OF_ONE_TRACE = {"ancestor_slice", "descendant_slice", "directly_connected_flow", "following_flow",
                 "preceding_flow", "sched_time_in_state_for_thread_in_interval",
+                "sched_time_in_state_and_cpu_for_thread_in_interval",
                 "thread_executing_span_critical_path"}  # fmt: skip
 """Macros that are given an id, and so speak of one trace only."""
 

@@ -26,7 +26,7 @@ MOST_EVENTS = 50_000
 """Rows of all tables of the traces in scope."""
 _MOST_EVENTS_WITH_ARGS = 10_000
 """The same for a query of `args`, which gives many rows an event."""
-_MOST_STEPS = 100_000_000
+_MOST_STEPS = 20_000_000
 
 
 class Exact:
