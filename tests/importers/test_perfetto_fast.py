@@ -66,9 +66,11 @@ def chance_trace(seed: int, count: int = 400) -> bytes:
         ]
 
     def annotation() -> tuple[int, Value]:
-        kind = chance.choice([2, 3, 3, 4, 4, 17])
-        value = {2: chance.randrange(2), 3: chance.randrange(1 << 40), 17: 1,
-                 4: chance.randrange(-(1 << 62), 1 << 62)}[kind]  # fmt: skip
+        kind = chance.choice([2, 3, 3, 4, 4, 17, 6])
+        value = {
+            2: chance.randrange(2), 3: chance.randrange(1 << 40), 17: 1,
+            4: chance.randrange(-(1 << 62), 1 << 62), 6: chance.choice(["", 'q"', "é"]),
+        }[kind]  # fmt: skip
         return 4, message((1, chance.randint(1, 4)), (kind, value))
 
     ts = 2000
@@ -93,7 +95,7 @@ def chance_trace(seed: int, count: int = 400) -> bytes:
         if odd < 0.02:
             body.append((23, "named"))
         elif odd < 0.04:
-            body.append((4, message((10, "text"), (6, "v"))))
+            body.append((4, message((10, "text"), (5, 0.5))))
         elif odd < 0.05 and kind == 4:
             body = [(9, 4), (11, 10 * s + 3), (30, 5)]
         elif odd < 0.055:

@@ -23,10 +23,10 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 @st.composite
 def annotations(draw: st.DrawFn) -> tuple[bytes, list[int], bool]:
     """An annotation, the integer in it, and whether it is plain."""
-    kind = draw(st.sampled_from([2, 3, 4, 17, 6]))
+    kind = draw(st.sampled_from([2, 3, 4, 17, 6, 5]))
     value = draw({2: st.booleans(), 3: st.integers(0, 2**64 - 1), 4: INT64, 17: IIDS,
-                  6: st.text()}[kind])  # fmt: skip
-    plain = kind != 6 and not (kind == 3 and value >= 2**63)
+                  6: st.text(), 5: st.floats()}[kind])  # fmt: skip
+    plain = kind != 5 and not (kind == 3 and value >= 2**63)
     return message((1, draw(IIDS)), (kind, value)), [value] if kind in {3, 4} else [], plain
 
 

@@ -104,7 +104,7 @@ def _fixed(data: Bytes, at: int) -> np.int64:
 
 @inlined
 def _annotation(data: Bytes, at: int, end: int, t: Int64, i: int, holes: Int64, out: Int64) -> bool:
-    """Read an annotation; False where it is not a plain one of an integer, bool or text number."""
+    """Read an annotation; False where it is of no plain kind (integer, bool, text)."""
     name, kind, value = np.int64(0), np.int64(0), np.int64(0)
     while at < end:
         key = np.int64(data[at])
@@ -112,18 +112,27 @@ def _annotation(data: Bytes, at: int, end: int, t: Int64, i: int, holes: Int64, 
         if key == 0x88 and at < end and data[at] == np.uint8(1):
             at += 1
             key = np.int64(17 << 3)
-        elif key != 0x08 and key != 0x10 and key != 0x18 and key != 0x20:
+        elif key != 0x08 and key != 0x10 and key != 0x18 and key != 0x20 and key != 0x32:
             return False
         at = _number(data, at, end, out)
         if at < 0:
             return False
+        if key == 0x32:
+            last = at + out[0]
+            if out[0] < 0 or last > end:
+                return False
+            text = _BASIS
+            while at < last:
+                text = (text ^ np.int64(data[at])) * _PRIME
+                at += 1
+            out[0] = text
         if key == 0x08:
             name = out[0]
         elif kind != 0:
             return False
         else:
             kind, value = key >> 3, out[0]
-    if name <= 0 or kind == 0 or (kind != 4 and value < 0):
+    if name <= 0 or kind == 0 or (value < 0 and kind != 4 and kind != 6):
         return False
     h = t[SHAPE, i] if t[SHAPE, i] != 0 else _BASIS
     h = ((h ^ name) * _PRIME ^ kind) * _PRIME

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _EXACT = 1 << 53
 _SHORTEST = 48
 """Shorter runs are read one by one in less time."""
+_MOST_SHAPES = 64
+"""More forms of args than this, and than one for eight events, cost more than they save."""
 _MASK = (1 << 64) - 1
 
 
@@ -180,6 +182,8 @@ class Fast:
         self, buffer: bytes, c: Int64, codes: Int64, sequences: list[Sequence]
     ) -> tuple[Int64, list[_Shape]]:
         both = _coded(_mixed(codes, c[at.SHAPE]))
+        if len(both.first) > max(_MOST_SHAPES, len(codes) // 8):
+            raise _Unusual
         shapes = []
         for i in both.first.tolist():
             if not c[at.SHAPE][i]:
@@ -317,7 +321,7 @@ def _shape(raw: bytes, sequence: Sequence) -> _Shape:
                 raise _Unusual
             value = json.dumps(text, ensure_ascii=False)
         else:
-            value = json.dumps(fields["bool"])
+            value = json.dumps(fields.get("string", fields.get("bool")), ensure_ascii=False)
         parts.append(f"{json.dumps(name, ensure_ascii=False)}:{value}")
     correlation = next((found[name] for name in CORRELATIONS if name in found), -1)
     return _Shape("{" + ",".join(parts) + "}", correlation)

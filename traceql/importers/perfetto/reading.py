@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from traceql.errors import CorruptTrace
 from traceql.importers.perfetto.actors import as_json
+from traceql.importers.perfetto.clocks import BOOTTIME
 from traceql.importers.perfetto.context import Context
 from traceql.importers.perfetto.described import Described
 from traceql.importers.perfetto.facts import Facts
@@ -14,7 +15,12 @@ from traceql.importers.perfetto.ftrace import Ftrace
 from traceql.importers.perfetto.ftrace_messages import GPU_MEMORY
 from traceql.importers.perfetto.gpu_counters import GpuCounters
 from traceql.importers.perfetto.gpu_stages import GpuStages
-from traceql.importers.perfetto.messages import PACKET, PROCESS_DESCRIPTOR, THREAD_DESCRIPTOR
+from traceql.importers.perfetto.messages import (
+    PACKET,
+    PACKET_DEFAULTS,
+    PROCESS_DESCRIPTOR,
+    THREAD_DESCRIPTOR,
+)
 from traceql.importers.perfetto.packets import Splitter, inflated, unzstd
 from traceql.importers.perfetto.processes import Processes
 from traceql.importers.perfetto.rows import chunk
@@ -135,7 +141,7 @@ class Reading:
 
     def _is_large(self, splitter: Splitter) -> bool:
         """Tell whether it pays to load the kernels."""
-        if self._held is not None or self._path == "slow":
+        if self._held or self._path == "slow":
             return False
         return self._path == "fast" or splitter.passed >= LARGE_BYTES or self._fast is not None
 
@@ -154,7 +160,7 @@ class Reading:
         if batch is None:
             return False
         for start, end, is_plain in runs(batch.packets.columns):
-            if is_plain:
+            if is_plain and not self._held:
                 columns = batch.packets.columns[:, start:end]
                 chunks = self._fast.run(batch.buffer, columns, batch.packets.holes[:, start:end])
                 if chunks is not None:
@@ -193,8 +199,8 @@ class Reading:
             pass
 
     def _wait(self, packet: Fields, offset: int, size: int) -> None:
-        """Hold packets until the first clock snapshot, which then comes before them."""
-        if self._held is None:
+        """Hold packets from the first time on another clock on to the first clock snapshot."""
+        if self._held is None or not (self._held or _on_another_clock(packet)):
             self._read(packet)
             return
         if "clock_snapshot" in packet:
@@ -285,3 +291,13 @@ class Reading:
         for number, _ in packet[UNKNOWN]:
             self._context.unread[f"packet.unread.{number}"] += 1
         self._context.diagnostics.count("packet_unread")
+
+
+def _on_another_clock(packet: Fields) -> bool:
+    """Tell whether a packet is, or names, what only a clock snapshot relates to the trace's."""
+    if "clock_snapshot" in packet or "thread_descriptor" in packet:
+        return True
+    if packet.get("timestamp_clock_id", BOOTTIME) != BOOTTIME:
+        return True
+    defaults = packet.get("trace_packet_defaults")
+    return defaults is not None and "clock_id" in decode(PACKET_DEFAULTS, defaults)
