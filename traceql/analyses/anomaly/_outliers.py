@@ -72,7 +72,7 @@ def conclude(name: str, measured: pa.Table, method: str, q: float, least_ratio: 
                 "An operation with several modes does several things under one name.",
             ),
         ),
-        headline=f"{events:,} unusually long events in {len(findings)} strata, of {looked}."
+        headline=f"Unusually long: {events:,} in {len(findings)} of the strata; {looked}."
         if findings
         else f"Nothing unusually long in {looked}.",
     )

@@ -22,7 +22,8 @@ WITH symbol AS (
   SELECT id, dense_rank() OVER (ORDER BY regexp_replace(text, '{NUMBERS}', '#', 'g')) AS symbol
   FROM dim_name)
 SELECT
-  s.track_id, s.id, s.ts, s.dur, coalesce(n.symbol, 0)::INTEGER AS symbol,
+  s.track_id, s.id, s.ts, coalesce(n.symbol, 0)::INTEGER AS symbol,
+  CASE WHEN g.slice_id IS NULL THEN coalesce(s.self_dur, 0) ELSE s.dur END AS dur,
   coalesce(l.ts, s.ts) AS issued_ts, g.slice_id IS NOT NULL AS of_device
 FROM slice s
 JOIN track t ON t.id = s.track_id
@@ -58,9 +59,9 @@ class Sequence:
 
     A finding is a stream or a thread. `value` is the median surprise of its events in bits,
     `effect` that over the mean of the sequence, `impact_ratio` the time of the unexpected
-    operations as a share of the time of the sequence. Confidence is argued, not tested: planted
-    insertions, losses, swaps and foreign operations are found at 5 bits with one false event in ten
-    thousand operations.
+    operations (of calls: their own) as a share of that of the sequence. Confidence is argued, not
+    tested: planted insertions, losses, swaps and foreign operations are found at 5 bits with one
+    false event in ten thousand operations.
 
     Parameters:
         least_bits: surprise that makes an event.
@@ -79,7 +80,7 @@ class Sequence:
     }
 
     least_bits: float = 5.0
-    most_mean_bits: float = 1.0
+    most_mean_bits: float = 0.5
     least_ops: int = 200
     most_ops: int = 2_000_000
 
