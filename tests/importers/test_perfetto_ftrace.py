@@ -377,6 +377,27 @@ def test_kernels_know_their_launches_names_and_limits(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_numbers_beyond_all_bounds_are_no_error(tmp_path: Path) -> None:
+    huge = 2**64 - 1
+    odd = message((2, "x"), (5, float("nan")))
+    ask = Asked(trace(
+        MAIN, packet(1, (66, message((17, huge)))), packet(2, (66, message((17, huge)))),
+        packet(3, (53, message((1, huge), (2, 5), (3, -1), (4, -1), (11, 2**31),
+                                (21, message((3, odd)))))),
+        packet(4, (52, message((2, message((1, 2**32 - 1), (2, 1))), (3, -5)))),
+        packet(huge, (9, message((1, message((1, 5), (3, huge)))))),
+        packet(5, (9, message((1, message((1, -7), (3, huge)))))),
+        packet(6, (7, message((3, message((1, 2**32 - 1), (2, huge))), (4, huge)))),
+        packet(7, (54, message((1, [1, 2]), (2, [2**62, 2**62])))),
+        bundle(3, kernel(8, 2**32 - 1, SWITCH, (2, -1), (4, -1), (6, 2**31 - 1)),
+               kernel(9, 1, 11, (1, 2**32 - 1), (2, 2**32 - 1)), kernel(huge, 1, 13)),
+        packet(9, (89, message((1, huge), (2, huge)))),
+        packet(10, (45, message((16, huge), (3, -(2**63))))),
+    ), tmp_path)  # fmt: skip
+    assert ask.codes()["perf_samples_lost"] == 2**63 - 1
+    assert ask("SELECT args FROM slice")[0][0].endswith('"x":"nan"}')
+
+
 def test_losses_that_the_trace_counts_are_said(tmp_path: Path) -> None:
     def cpus(phase: int, overrun: int) -> bytes:
         return packet(None, (34, message((1, phase), (2, message((1, 0), (3, overrun))))))

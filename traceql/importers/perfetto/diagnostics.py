@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from traceql.model import tables
 from traceql.model.protocols import Chunk
 
+_MOST = (1 << 63) - 1
 CODES = {
     "packet_truncated": (
         "data_loss",
@@ -89,12 +90,12 @@ class Diagnostics:
     def say(self, code: str, n: int, message: str) -> None:
         """Add a loss that the trace itself counts."""
         if n > 0:
-            self._said.append(("data_loss", code, min(n, 2**63 - 1), None, message))
+            self._said.append(("data_loss", code, min(n, _MOST), None, message))
 
     def chunk(self, damage: Sequence[tuple[str, int, str]]) -> Iterator[Chunk]:
         """Give the rows: what was counted, and what was wrong with the container."""
         rows: list[tuple[str, str, int, int | None, str]]
-        rows = [(CODES[code][0], code, n, first, CODES[code][1])
+        rows = [(CODES[code][0], code, min(n, _MOST), first, CODES[code][1])
                 for code, (n, first) in sorted(self._found.items())]  # fmt: skip
         rows += self._said
         rows += [("data_loss", code, 1, offset, message) for code, offset, message in damage]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from traceql.importers.perfetto.actors import as_json
@@ -205,7 +206,9 @@ def _typed(raws: Iterable[bytes], sequence: Sequence) -> dict[str, Any]:
             args[name] = sequence.text("debug_annotation_string_values", arg["string_iid"])
         for kind in ("int", "uint", "double", "string"):
             if kind in arg:
-                args[name] = arg[kind]
+                value = arg[kind]
+                is_number = not isinstance(value, float) or math.isfinite(value)
+                args[name] = value if is_number else str(value)
     return args
 
 
