@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from traceql.importers._diagnostics import Diagnostics
 from traceql.importers._rocm.actors import Actors
 from traceql.model import tables
 from traceql.model.protocols import Chunk
@@ -55,41 +55,12 @@ CODES = {
 }
 
 
-@dataclass
-class Diagnostics:
-    """Counts per code of `CODES`, and what else is to be said."""
-
-    _found: dict[str, int] = field(default_factory=dict)
-    _other: list[tuple[str, str, int, str]] = field(default_factory=list)
-
-    def count(self, code: str, n: int = 1) -> None:
-        """Count `n` more of a code of CODES."""
-        if n:
-            self._found[code] = self._found.get(code, 0) + n
-
-    def say(self, severity: str, code: str, n: int, message: str) -> None:
-        """Add a message of one's own."""
-        self._other.append((severity, code, n, message))
-
-    def chunk(self, damage: Iterable[tuple[str, int, str]]) -> Iterator[Chunk]:
-        """Give the rows: what was counted, and the damage to the file."""
-        rows: list[tuple[str, str, int, int | None, str]]
-        rows = [(CODES[code][0], code, n, None, CODES[code][1])
-                for code, n in sorted(self._found.items())]  # fmt: skip
-        rows += [(severity, code, n, None, message) for severity, code, n, message in self._other]
-        rows += [("data_loss", code, 1, offset, message) for code, offset, message in damage]
-        if rows:
-            names = ("severity", "code", "count", "first_offset", "message")
-            columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-            yield Chunk("diagnostic", tables.conform("diagnostic", columns))
-
-
 class Trace:
     """What the readers of one trace share."""
 
     def __init__(self) -> None:
         self.actors = Actors()
-        self.diagnostics = Diagnostics()
+        self.diagnostics = Diagnostics(CODES)
         self.devices: dict[int, dict[str, Any]] = {}
         """Described devices: columns of `device` by number."""
         self.metadata: dict[str, str | int] = {}

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from traceql.importers._columns import filtered, valid
+from traceql.importers._diagnostics import Diagnostics
 from traceql.importers.nsight.actors import Actors
 from traceql.importers.nsight.facts import Facts
 from traceql.importers.nsight.labels import Labels
 from traceql.importers.nsight.strings import Names, Strings
-from traceql.model import tables
-from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
     from traceql.importers._columns import Int64, Leaves
@@ -64,35 +62,6 @@ CODES = {
 }
 
 
-@dataclass
-class Diagnostics:
-    """Counts per code."""
-
-    _found: dict[str, int] = field(default_factory=dict)
-    _other: list[tuple[str, str, int, str]] = field(default_factory=list)
-
-    def count(self, code: str, n: int = 1) -> None:
-        """Count `n` more of a code of CODES."""
-        if n:
-            self._found[code] = self._found.get(code, 0) + n
-
-    def say(self, severity: str, code: str, n: int, message: str) -> None:
-        """Add what the tool itself said."""
-        self._other.append((severity, code, n, message))
-
-    def chunk(self, damage: list[tuple[str, int, str]]) -> Iterator[Chunk]:
-        """Give the rows: what was counted, what the tool said, and the damage to the file."""
-        rows: list[tuple[str, str, int, int | None, str]]
-        rows = [(CODES[code][0], code, n, None, CODES[code][1])
-                for code, n in sorted(self._found.items())]  # fmt: skip
-        rows += [(severity, code, n, None, message) for severity, code, n, message in self._other]
-        rows += [("data_loss", code, 1, offset, message) for code, offset, message in damage]
-        if rows:
-            names = ("severity", "code", "count", "first_offset", "message")
-            columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-            yield Chunk("diagnostic", tables.conform("diagnostic", columns))
-
-
 class Context:
     """One export being read."""
 
@@ -102,7 +71,7 @@ class Context:
         self.facts = Facts(export, self.strings, keep_environment=keep_environment)
         self.actors = Actors(self.facts)
         self.labels = Labels(export)
-        self.diagnostics = Diagnostics()
+        self.diagnostics = Diagnostics(CODES)
         self.done: set[str] = set()
         """Tables that were read."""
         self.frames: dict[str, Leaves] = {}

@@ -177,8 +177,9 @@ def _number(text: str) -> float | None:
 
 
 def _diagnostics(short: int, damage: list[tuple[str, int, str]]) -> Iterator[Chunk]:
-    from traceql.importers.nsight.context import Diagnostics
+    from traceql.importers._diagnostics import Diagnostics
+    from traceql.importers.nsight.context import CODES
 
-    diagnostics = Diagnostics()
+    diagnostics = Diagnostics(CODES)
     diagnostics.count("statistics_row_unread", short)
     yield from diagnostics.chunk(damage)
