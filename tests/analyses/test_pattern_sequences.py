@@ -54,6 +54,16 @@ def test_a_sequence_stands_for_its_parts_and_repeats() -> None:
     assert found_in([7] * 50) == []
 
 
+def test_a_loop_is_found_once_with_its_body() -> None:
+    chance = np.random.default_rng(74)
+    symbols: list[int] = []
+    for _ in range(15):
+        symbols += [1, 2, 3, 4, 5, 6, 7] * 18 + chance.integers(100, 10**6, 9).tolist()
+    (found,) = found_in(symbols, 8)
+    assert sorted(found.symbols) == [1, 2, 3, 4, 5, 6, 7]
+    assert len(found.places) >= 15 * 17
+
+
 @pytest.mark.parametrize("symbols", [[], [1], [-1] * 20])
 def test_nothing_recurs_in_nothing(symbols) -> None:
     assert found_in(symbols) == []

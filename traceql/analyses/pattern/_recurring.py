@@ -98,7 +98,8 @@ def sequences(symbols: Ints, cost: Ints, least_support: int, most: int) -> list[
         taken = _running((~free).astype(np.int64))
         open_ = places[taken[places + length] == taken[places]]
         apart = _apart(open_, length)
-        if len(apart) < least_support:
+        # What overlaps itself is longer than the loop it comes from.
+        if len(apart) < max(least_support, len(open_) / 2):
             continue
         start, reach = _closed(symbols, free, apart, length)
         found.append(Sequence(tuple(symbols[start[0] : start[0] + reach].tolist()), start))
@@ -142,11 +143,8 @@ def _grams(symbols: Ints) -> Iterator[tuple[int, Ints]]:
 
 
 def _repeats(gram: Ints) -> bool:
-    """Say whether a sequence is a shorter one again and again."""
-    return any(
-        len(gram) % part == 0 and bool((gram[part:] == gram[:-part]).all())
-        for part in range(1, len(gram) // 2 + 1)
-    )
+    """Say whether a sequence is a shorter one again and again, the last time perhaps cut off."""
+    return any(bool((gram[part:] == gram[:-part]).all()) for part in range(1, len(gram) // 2 + 1))
 
 
 def _apart(places: Ints, length: int) -> Ints:
@@ -164,10 +162,14 @@ def _closed(symbols: Ints, free: NDArray[np.bool_], start: Ints, length: int) ->
         after = start + length
         if not free[after].all() or (symbols[after] != symbols[after[0]]).any():
             break
+        if _repeats(symbols[start[0] : after[0] + 1]):
+            break
         length += 1
     while length < min(_LONGEST, room) and start[0] > 0:
         before = start - 1
         if not free[before].all() or (symbols[before] != symbols[before[0]]).any():
+            break
+        if _repeats(symbols[before[0] : start[0] + length]):
             break
         start, length = before, length + 1
     return start, length
