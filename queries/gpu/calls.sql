@@ -96,3 +96,16 @@ FROM (
   )
 )
 WHERE warning IS NOT NULL;
+
+-- What recording itself cost, as far as tools tell: buffers that were flushed, instrumentation.
+--
+--   "CUDA profiling data flush" at 0 (dur 50)   gives   ts 0, dur 50
+--
+-- Columns:
+--   id, ts, dur (ns), name: the slice.
+--   track_id: its track.
+--   trace: name of the trace.
+CREATE VIEW gpu_profiler_overhead AS
+SELECT id, ts, dur, name, track_id, trace FROM slice
+WHERE category = 'overhead' AND dur > 0
+  AND regexp_matches(name, 'profil|flush|buffer request|instrumentation', 'i');

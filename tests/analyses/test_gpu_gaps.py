@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from made_traces import US, device, results_of, store_with
+from made_traces import US, device, host, results_of, store_with
 from rule_traces import checked, steps
 
 
@@ -21,3 +21,14 @@ def test_gaps_are_long_relative_to_the_trace_or_to_the_parameter(tmp_path):
 
 def test_even_work_has_no_long_gaps(tmp_path):
     assert not checked(store_with(tmp_path, steps()), "gpu.rule.gpu_gaps").findings
+
+
+def test_what_the_profiler_cost_is_no_gap(tmp_path):
+    events = [
+        *steps(),
+        host("CUPTI Buffer flush", 2000, 400, "overhead"),
+        host("Command Buffer Full", 2450, 900, "overhead"),
+        device("gemm", 3500, 90),
+    ]
+    (finding,) = checked(store_with(tmp_path, events), "gpu.rule.gpu_gaps").findings
+    assert (finding.n_events, finding.value) == (1, 1100 * US)

@@ -52,6 +52,8 @@ def full_rows_of(k: int) -> dict[str, list[dict[str, Any]]]:
     rows["slice"] += [
         {"id": 12, "ts": base + 415, "dur": 14 + k, "name": "cudaDeviceSynchronize",
          "category": "cuda_runtime", "track_id": RANGES, "depth": 0, "self_dur": 14 + k},
+        {"id": 14, "ts": base + 496, "dur": 2, "name": "CUPTI Buffer flush", "category": "overhead",
+         "track_id": RANGES, "depth": 0, "self_dur": 2},
         {"id": 13, "ts": base + 490, "dur": 5, "name": "CreateHeap", "category": "dx12_memory",
          "track_id": RANGES, "depth": 0, "self_dur": 5, "args": '{"heapFlags":"NONE"}'},
     ]  # fmt: skip

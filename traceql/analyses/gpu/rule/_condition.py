@@ -44,3 +44,19 @@ FROM gpu_op g JOIN slice s ON s.id = g.slice_id
 WHERE s.dur <> -1 AND s.ts >= $window_start AND s.ts < $window_end
 """
 """Every operation of every device."""
+
+WORK_AND_OVERHEAD = """
+WITH works AS (
+  SELECT s.ts, s.ts + s.dur AS end_ts, g.device_id
+  FROM gpu_op g JOIN slice s ON s.id = g.slice_id
+  WHERE s.dur <> -1 AND s.ts >= $window_start AND s.ts < $window_end
+)
+SELECT ts, end_ts, device_id FROM works
+UNION ALL
+SELECT o.ts, o.ts + o.dur, d.device_id
+FROM gpu_profiler_overhead o
+JOIN (SELECT device_id, min(ts) AS first_ts, max(end_ts) AS last_ts FROM works GROUP BY device_id) d
+  ON o.ts >= d.first_ts AND o.ts + o.dur <= d.last_ts
+WHERE o.ts >= $window_start AND o.ts < $window_end
+"""
+"""Every operation of every device, and beside them what recording cost meanwhile."""

@@ -107,10 +107,16 @@ def _of(name: str, row: Mapping[str, Any]) -> Finding:
         f"ts BETWEEN {row['ts']} AND {end}",
         "dur > 0",
     )
+    beside = _evidence.where(
+        {"trace": row["trace"]}, f"ts BETWEEN {row['ts']} AND {end}", f"ts + dur <= {end}"
+    )
+    both = (
+        f"(SELECT {_evidence.COLUMNS} FROM gpu_slice WHERE {within} UNION ALL "  # noqa: S608
+        f"SELECT {_evidence.COLUMNS} FROM gpu_profiler_overhead WHERE {beside})"
+    )
     evidence = (
         f"SELECT {_evidence.COLUMNS}, gap_dur FROM (SELECT {_evidence.COLUMNS}, ts - {running} AS "  # noqa: S608
-        f"gap_dur FROM gpu_slice WHERE {within}) WHERE gap_dur > {row['limit_ns']} "
-        "ORDER BY gap_dur DESC, id"
+        f"gap_dur FROM {both}) WHERE gap_dur > {row['limit_ns']} ORDER BY gap_dur DESC, id"
     )
     subject = _finding.label(row["device_id"])
     return _finding.finding(

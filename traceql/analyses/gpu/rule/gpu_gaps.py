@@ -21,8 +21,9 @@ NAME = "gpu.rule.gpu_gaps"
 class GpuGaps:
     """Find gaps between the operations of a device that are long for this trace.
 
-    Kernels, copies, fills and graphs of all processes count as operations; the time before the
-    first and after the last is left out. `nsys analyze` calls a gap long above 500 ms, which no
+    Kernels, copies, fills and graphs of all processes count as operations, and so does what the
+    profiler says that recording cost (view `gpu_profiler_overhead`); the time before the first
+    operation and after the last is left out. `nsys analyze` calls a gap long above 500 ms, which no
     step of milliseconds reaches; so, unless `gap_ns` is given, the limit is the larger of 5 x the
     median gap (of 8 gaps or more) and 1 % of the median iteration (without iterations, of the
     device's span). Without these gaps the program would be shorter by at most their sum.
@@ -37,7 +38,9 @@ class GpuGaps:
     question: ClassVar[str] = "When did a device do nothing for long?"
     needs: ClassVar[tuple[str, ...]] = ("iteration",)
     inputs: ClassVar[Mapping[str, Input]] = {
-        "ops": Input(_condition.OPS, order_by=("ts", "end_ts"), partition_by="device_id"),
+        "ops": Input(
+            _condition.WORK_AND_OVERHEAD, order_by=("ts", "end_ts"), partition_by="device_id"
+        ),
     }
 
     gap_ns: int = 0
