@@ -1069,3 +1069,204 @@ SELECT SUM(dur > 10) AS n, MAX(name LIKE 'K%') AS k, (dur > 10) + 0.5 AS h FROM 
 SELECT CAST(CAST(dur / 2.0 AS INT) / 1.5 AS INT) AS x FROM slice WHERE id = 5
 ---
 (2,)
+
+=== scan that aggregates
+INCLUDE PERFETTO MODULE graphs.scan;
+WITH edges(source_node_id, dest_node_id) AS (VALUES (0, 1), (0, 2), (1, 2), (2, 3), (0, 3), (4, 5)), init(id, far) AS (VALUES (0, 10), (4, 0)) SELECT * FROM _graph_aggregating_scan!(edges, init, (far), (SELECT id, MAX(far) + 1 AS far FROM $table GROUP BY id)) ORDER BY id
+---
+(0, 10)
+(1, 11)
+(2, 12)
+(3, 13)
+(4, 0)
+(5, 1)
+
+=== scan that sums two columns
+WITH edges(source_node_id, dest_node_id) AS (VALUES (0, 1), (0, 2), (1, 3), (2, 3)) SELECT id, ways, cost FROM _graph_aggregating_scan!(edges, (SELECT 0 AS id, 1 AS ways, 0 AS cost), (ways, cost), (SELECT t.id, SUM(t.ways) AS ways, MIN(t.cost) + t.id AS cost FROM $table AS t GROUP BY t.id)) ORDER BY id
+---
+(0, 1, 0)
+(1, 1, 1)
+(2, 1, 2)
+(3, 2, 4)
+
+=== scan of nothing
+SELECT * FROM _graph_aggregating_scan!((SELECT 0 AS source_node_id, 0 AS dest_node_id WHERE FALSE), (SELECT 0 AS id, 0 AS depth), (depth), (SELECT id, depth + 1 AS depth FROM $table))
+---
+(0, 0)
+
+=== outer join of views
+CREATE PERFETTO TABLE a AS SELECT 0 AS ts, 10 AS dur, 1 AS c;
+CREATE PERFETTO TABLE b AS SELECT 5 AS ts, 10 AS dur, 2 AS d;
+DROP TABLE IF EXISTS j; CREATE VIRTUAL TABLE j USING SPAN_OUTER_JOIN(a, b);
+SELECT ts, dur, c, d FROM j
+---
+(0, 5, 1, None)
+(5, 5, 1, 2)
+(10, 5, None, 2)
+
+=== comments
+SELECT -- the name
+ name /* and */ FROM slice -- all
+ LIMIT 1;
+-- done
+---
+('step',)
+
+=== macro columns comments
+CREATE PERFETTO MACRO m(
+  -- what
+  t TableOrSubquery
+)
+-- Docs
+RETURNS TableOrSubquery
+AS (SELECT COUNT(*) AS n FROM $t);
+SELECT n FROM m!(slice);
+---
+(10,)
+
+=== returns comment
+CREATE PERFETTO FUNCTION f(
+  -- arg
+  x LONG
+)
+RETURNS LONG
+AS
+SELECT $x * 2;
+SELECT f(4), f(dur) FROM slice WHERE id = 0
+---
+(8, 1000)
+
+=== perfetto table over fn
+CREATE PERFETTO FUNCTION g(x LONG) RETURNS TABLE(y LONG) AS SELECT id AS y FROM slice WHERE id < $x;
+CREATE PERFETTO TABLE tt AS SELECT * FROM g(3);
+SELECT SUM(y) FROM tt
+---
+(3,)
+
+=== virtual table drop
+CREATE PERFETTO TABLE a AS SELECT 0 AS ts, 10 AS dur, 1 AS c;
+CREATE PERFETTO TABLE b AS SELECT 5 AS ts, 10 AS dur, 2 AS d;
+DROP TABLE IF EXISTS j; CREATE VIRTUAL TABLE j USING SPAN_OUTER_JOIN(a, b);
+SELECT ts, dur, c, d FROM j;
+---
+(0, 5, 1, None)
+(5, 5, 1, 2)
+(10, 5, None, 2)
+
+=== left join unpartitioned
+CREATE VIEW a AS SELECT 0 AS ts, 10 AS dur, 'x' AS c UNION ALL SELECT 20, 5, 'y';
+CREATE VIEW b AS SELECT 5 AS ts, 3 AS dur, 2 AS d;
+CREATE VIRTUAL TABLE j USING SPAN_LEFT_JOIN(a, b);
+SELECT * FROM j
+---
+(0, 5, 'x', None)
+(5, 3, 'x', 2)
+(8, 2, 'x', None)
+(20, 5, 'y', None)
+
+=== agg on span
+CREATE VIEW s AS SELECT ts, dur, cpu, utid FROM sched;
+CREATE PERFETTO TABLE w AS SELECT 1060 AS ts, 30 AS dur;
+CREATE VIRTUAL TABLE j USING SPAN_JOIN(w, s PARTITIONED cpu);
+SELECT cpu, SUM(dur) AS busy FROM j GROUP BY cpu
+---
+(2, 15)
+(3, 18)
+
+=== union all with order
+SELECT name, ts FROM slice WHERE id = 3 UNION ALL SELECT name, ts FROM slice WHERE id = 1 ORDER BY ts
+---
+('op', 1100)
+('mark', 1300)
+
+=== case insens columns
+SELECT NAME, Dur FROM SLICE WHERE ID = 1
+---
+('op', 200)
+
+=== select alias quoted
+SELECT dur AS "my dur", name AS 'n' FROM slice LIMIT 1
+---
+(500, 'step')
+
+=== in list of subq tuple
+SELECT id FROM slice WHERE (track_id, depth) IN (SELECT track_id, MAX(depth) FROM slice GROUP BY track_id) ORDER BY id LIMIT 3
+---
+(1,)
+(2,)
+(3,)
+
+=== exists macro
+CREATE PERFETTO MACRO has_children(i Expr) RETURNS Expr AS EXISTS (SELECT 1 FROM slice c WHERE c.parent_id = $i);
+SELECT id, has_children!(s.id) AS h FROM slice s WHERE id < 2
+---
+(0, 1)
+(1, 0)
+
+=== strings
+SELECT name || ' (' || CAST(dur AS TEXT) || ' ns)' AS label, SUBSTR(name, -2) AS tail, LENGTH(name) FROM slice WHERE id = 0
+---
+('step (500 ns)', 'ep', 4)
+
+=== glob classes
+SELECT name FROM slice WHERE name GLOB '[k-m]*[0-9]'
+---
+('kernel0',)
+('kernel0',)
+
+=== max of nulls
+SELECT MAX(parent_id), MIN(category), COUNT(parent_id) FROM slice
+---
+(0, 'cpu_op', 2)
+
+=== iif nested
+SELECT SUM(IIF(name = 'op', 1, IIF(dur > 100, 10, 100))) FROM slice WHERE id < 4
+---
+(211,)
+
+=== total duration ms
+SELECT CAST(SUM(dur) AS DOUBLE) / 1e6 AS ms, SUM(dur) / 1e3 AS us FROM slice WHERE dur > 0 AND id < 4
+---
+(0.00075, 0.75)
+
+=== thread or process
+INCLUDE PERFETTO MODULE slices.with_context;
+SELECT thread_name, COUNT(1) AS n FROM thread_slice GROUP BY thread_name HAVING n >= 1 ORDER BY n DESC
+---
+('main', 3)
+
+=== cpu busy pct
+WITH b AS (SELECT cpu, SUM(dur) AS d FROM sched WHERE dur > 0 GROUP BY cpu) SELECT cpu, ROUND(d * 100.0 / TRACE_DUR(), 1) AS pct FROM b
+---
+(2, 4.6)
+(3, 13.6)
+
+=== current
+SELECT ts, LAST_NON_NULL(parent_id) OVER (ORDER BY ts) AS p FROM slice WHERE id < 4
+---
+(1000, None)
+(1100, 0)
+(1150, 0)
+(1300, 0)
+
+=== dominance
+INCLUDE PERFETTO MODULE graphs.dominator_tree;
+CREATE PERFETTO TABLE e AS WITH x(source_node_id, dest_node_id) AS (VALUES (8, 0), (0, 1), (1, 2), (1, 3), (2, 4), (3, 4)) SELECT * FROM x;
+SELECT * FROM graph_dominator_tree!(e, 8) ORDER BY node_id
+---
+(0, 8)
+(1, 0)
+(2, 1)
+(3, 1)
+(4, 1)
+(8, None)
+
+=== bounded
+INCLUDE PERFETTO MODULE graphs.search;
+CREATE PERFETTO TABLE e AS WITH x(source_node_id, dest_node_id, edge_weight) AS (VALUES (0, 1, 2), (1, 2, 3), (0, 3, 9)) SELECT * FROM x;
+CREATE PERFETTO TABLE r AS SELECT 0 AS root_node_id, 5 AS root_target_weight;
+SELECT * FROM graph_reachable_weight_bounded_dfs!(e, r, 0)
+---
+(0, 0, None)
+(0, 1, 0)
+(0, 2, 1)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -206,25 +207,68 @@ def _self_intersected(table: str, parts: list[list[Token]], value: str) -> str:
 
 def graph_scan(given: Arguments) -> list[Token]:
     """Expand `_graph_scan!(edges, start rows, (column, …), (query of $table))`: id, column, …."""
-    if len(given) != 4:
-        raise ValueError(f"it takes 4 arguments, {len(given)} were given")
-    columns = [written(part) for part in inner(given[2])]
+    edges, start, columns, query = _scan_arguments(given)
     tag = f"__tqw{next(_number)}"
     listed = "".join(f", {column}" for column in columns)
     carried = "".join(f", r.{column} AS {column}" for column in columns)
     reached = (
         f"(SELECT e.dest_node_id AS id{carried} FROM {tag} AS r "
-        f"JOIN {written(given[0])} AS e ON e.source_node_id = r.id)"
-    )
-    step = " ".join(
-        reached if token.kind == "variable" and token.text.lower() == "$table" else token.text
-        for token in given[3]
+        f"JOIN {edges} AS e ON e.source_node_id = r.id)"
     )
     text = (
-        f"(WITH RECURSIVE {tag}(id{listed}) AS (SELECT id{listed} FROM {written(given[1])} "
-        f"UNION ALL SELECT id{listed} FROM {step}) SELECT id{listed} FROM {tag})"
+        f"(WITH RECURSIVE {tag}(id{listed}) AS (SELECT id{listed} FROM {start} "
+        f"UNION ALL SELECT id{listed} FROM {_over(query, reached)}) SELECT id{listed} FROM {tag})"
     )
     return tokenize(text, foreign=True)
+
+
+def graph_aggregating_scan(given: Arguments) -> list[Token]:
+    """Expand `_graph_aggregating_scan!(…)`, as `_graph_scan!`: nodes wait for all that lead there.
+
+    A node's level is the longest way to it. Rows are carried along until the level of the node that
+    they lead to; there the query sees all of them at once.
+    """
+    edges, start, columns, query = _scan_arguments(given)
+    tag = f"__tqw{next(_number)}"
+    e, r, level, m = f"{tag}_e", f"{tag}_r", f"{tag}_l", f"{tag}_m"
+    listed = "".join(f", {column}" for column in columns)
+    of_m, of_r, of_x = (
+        "".join(f", {alias}.{column} AS {column}" for column in columns) for alias in "mrx"
+    )
+    arrived = (
+        f"(SELECT m.id AS id{of_m} FROM {m} AS m JOIN {level} AS l ON l.id = m.id "
+        "WHERE l.level = m.step)"
+    )
+    text = (
+        f"(WITH RECURSIVE {e} AS (SELECT source_node_id AS s, dest_node_id AS d FROM {edges}), "
+        f"{r}(id, level) AS (SELECT id, 0 FROM {start} UNION SELECT e.d, r.level + 1 FROM {r} AS r "
+        f"JOIN {e} AS e ON e.s = r.id WHERE r.level < (SELECT COUNT(*) FROM {e})), "
+        f"{level} AS (SELECT id, MAX(level) AS level FROM {r} GROUP BY id), "
+        f"{tag}(kind, step, id{listed}) AS (SELECT 1, 0, id{listed} FROM {start} UNION ALL "
+        f"SELECT * FROM (WITH {m} AS (SELECT r.step + 1 AS step, "
+        f"CASE WHEN r.kind = 1 THEN e.d ELSE r.id END AS id{of_r} FROM {tag} AS r "
+        f"LEFT JOIN {e} AS e ON r.kind = 1 AND e.s = r.id WHERE r.kind = 2 OR e.d IS NOT NULL) "
+        f"SELECT 1, l.level, x.id{of_x} FROM {_over(query, arrived)} AS x "
+        f"JOIN {level} AS l ON l.id = x.id UNION ALL SELECT 2, m.step, m.id{of_m} FROM {m} AS m "
+        f"JOIN {level} AS l ON l.id = m.id WHERE l.level > m.step)) "
+        f"SELECT id{listed} FROM {tag} WHERE kind = 1)"
+    )
+    return tokenize(text, foreign=True)
+
+
+def _scan_arguments(given: Arguments) -> tuple[str, str, list[str], Sequence[Token]]:
+    if len(given) != 4:
+        raise ValueError(f"it takes 4 arguments, {len(given)} were given")
+    columns = [written(part) for part in inner(given[2])]
+    return written(given[0]), written(given[1]), columns, given[3]
+
+
+def _over(query: Sequence[Token], table: str) -> str:
+    """Write a query with a table in place of `$table`."""
+    return " ".join(
+        table if token.kind == "variable" and token.text.lower() == "$table" else token.text
+        for token in query
+    )
 
 
 def of_library(item: library.Object) -> Builtin:
@@ -265,6 +309,7 @@ BUILTINS: dict[str, tuple[str, Builtin]] = {
     "_interval_self_intersect_count": ("intervals.self_intersect", self_intersect_count),
     "_interval_self_intersect_agg": ("intervals.self_intersect", self_intersect_agg),
     "_graph_scan": ("graphs.scan", graph_scan),
+    "_graph_aggregating_scan": ("graphs.scan", graph_aggregating_scan),
     "intervals_fill_gaps": ("intervals.fill_gaps", fill_gaps),
     "_intervals_fill_gaps": ("intervals.fill_gaps", fill_gaps),
 }
