@@ -19,7 +19,7 @@ def text(run: Plan) -> str:
     """Give the trace: headers, calls of each thread, then their times."""
     works = {d.correlation: d for d in run.dispatches}
     copies = {c.correlation: c for c in run.copies}
-    lines = ["TraceFileVersion=3.0", "ProfilerVersion=5.6", "Application=/home/someone/synthetic",
+    lines = ["TraceFileVersion=3.0", "ProfilerVersion=5.6", "Application=/opt/made/synthetic",
              "OS Version=Linux synthetic"]  # fmt: skip
     lines.append("=====ocl API Trace Output=====")
     for tid in TIDS:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from traceql.importers import _json_grammar as grammar
-from traceql.importers.chrome.diagnostics import Diagnostics
+from traceql.importers._diagnostics import Diagnostics
+from traceql.importers.chrome.diagnostics import CODES
 from traceql.importers.chrome.rows import Rows
 from traceql.importers.chrome.times import integer
 from traceql.importers.chrome.tracks import Tracks
@@ -56,7 +57,7 @@ class Texts:
 class Context:
     """The state of reading one file."""
 
-    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    diagnostics: Diagnostics = field(default_factory=lambda: Diagnostics(CODES))
     rows: Rows = field(default_factory=Rows)
     texts: Texts = field(init=False)
     tracks: Tracks = field(init=False)

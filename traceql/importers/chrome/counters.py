@@ -31,7 +31,7 @@ class Counters:
             else:
                 self._rows.append((ordinal, ts, self._track(e, key), value, None))
         if odd:
-            self._context.diagnostics.count("counter_non_numeric", offset, odd)
+            self._context.diagnostics.count("counter_non_numeric", odd, offset=offset)
             if len(self._rows) > first:
                 kept = self._context.texts.source(args)
                 self._rows[first] = (*self._rows[first][:4], kept)

@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from traceql.model.protocols import Chunk
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 CODES = {
     "json_tokenizer_failure": ("error", "Text that is no JSON; skipped up to the next event."),
     "json_incomplete": (
@@ -56,27 +47,3 @@ CODES = {
     "memory_without_bytes": ("info", "[memory] events without Bytes; they are slices only."),
     "event_unread_dropped": ("data_loss", "Unread events beyond those kept in metadata."),
 }
-
-
-@dataclass
-class Diagnostics:
-    """Counts per code, with the first offset."""
-
-    _found: dict[str, list[int | None]] = field(default_factory=dict)
-
-    def count(self, code: str, offset: int | None = None, n: int = 1) -> None:
-        """Count `n` more of a code of CODES."""
-        entry = self._found.setdefault(code, [0, offset])
-        entry[0] = (entry[0] or 0) + n
-
-    def chunk(self, damage: Sequence[tuple[str, int, str]]) -> Iterator[Chunk]:
-        """Give the rows: what was counted, and what was wrong with the container."""
-        from traceql.model import tables
-
-        rows = [(CODES[code][0], code, n, first, CODES[code][1])
-                for code, (n, first) in sorted(self._found.items())]  # fmt: skip
-        rows += [("data_loss", code, 1, offset, message) for code, offset, message in damage]
-        if rows:
-            names = ("severity", "code", "count", "first_offset", "message")
-            columns = dict(zip(names, (list(c) for c in zip(*rows, strict=True)), strict=True))
-            yield Chunk("diagnostic", tables.conform("diagnostic", columns))

@@ -31,7 +31,7 @@ class Flows:
         context, texts = self._context, self._context.texts
         key = self._key(e)
         if key is None:
-            context.diagnostics.count("flow_invalid_id", offset)
+            context.diagnostics.count("flow_invalid_id", offset=offset)
             return False
         step = _STEPS[e[b"ph"][1:2]]
         name, category = texts.optional(e.get(b"name")), texts.optional(e.get(b"cat"))
@@ -47,7 +47,7 @@ class Flows:
         """Read the `bind_id` of an event that is a slice itself."""
         goes, comes = e.get(b"flow_out") == b"true", e.get(b"flow_in") == b"true"
         if not goes and not comes:
-            self._context.diagnostics.count("flow_without_direction", offset)
+            self._context.diagnostics.count("flow_without_direction", offset=offset)
             return
         step = "step" if goes and comes else "start" if goes else "end"
         texts = self._context.texts

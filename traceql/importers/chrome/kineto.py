@@ -121,7 +121,7 @@ class Kineto:
         said = memory_of(folded(e.get(b"args")))
         size, device = said.size, said.device
         if size is None:
-            self._context.diagnostics.count("memory_without_bytes", offset)
+            self._context.diagnostics.count("memory_without_bytes", offset=offset)
             return
         if device is not None:
             self.devices.add(device)

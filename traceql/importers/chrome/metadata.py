@@ -84,7 +84,7 @@ class Metadata:
             self._properties(raw)
             return
         if name == "systemTraceEvents":
-            self._context.diagnostics.count("system_trace_not_read", offset)
+            self._context.diagnostics.count("system_trace_not_read", offset=offset)
         if name == "distributedInfo":
             self.rank = int32(_integer(dict(members_of(raw)).get(b"rank")))
         if name == "host_name":

@@ -55,7 +55,7 @@ class Profiles:
             thread = self._context.tracks.thread(e.get(b"pid"), e.get(b"tid"))
             self._stack(e, ordinal, ts, thread)
             return True
-        self._context.diagnostics.count("cpu_profile_unread", offset)
+        self._context.diagnostics.count("cpu_profile_unread", offset=offset)
         return False
 
     def whole(self, e: Members, ordinal: int, ts: int, offset: int) -> None:
@@ -70,7 +70,7 @@ class Profiles:
         """Read an element of the document's `samples`."""
         ts = ns(e.get(b"ts"))
         if ts is None or b"sf" not in e:
-            self._context.diagnostics.count("json_parser_failure", offset)
+            self._context.diagnostics.count("json_parser_failure", offset=offset)
             return
         self._stack(e, ordinal, ts, self._context.tracks.thread_of_tid(e.get(b"tid")))
 
@@ -132,7 +132,7 @@ class Profiles:
                 profile.states.get(node, "running") if frame is not None else None,
             ))  # fmt: skip
         if unknown:
-            self._context.diagnostics.count("cpu_profile_unknown_node", offset, unknown)
+            self._context.diagnostics.count("cpu_profile_unknown_node", unknown, offset=offset)
         return True
 
     def _nodes(self, profile: _Profile, nodes: list[Any]) -> None:

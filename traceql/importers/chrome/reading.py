@@ -50,7 +50,7 @@ class Reading:
         self._source, self._options = source, options
         self._context = context = Context()
         blocks, large = _measured(_utf8(source.blocks(READ_BYTES)), options.path)
-        self._stream = JsonStream(blocks, context.diagnostics.count)
+        self._stream = JsonStream(blocks, context.diagnostics.count_at)
         self._text = self._stream.element_text
         self._metadata = Metadata(context)
         self._metadata_event = self._metadata.event
@@ -133,11 +133,11 @@ class Reading:
             self._arrays = 1
             yield from self._events()
             if stream.peek():
-                self._context.diagnostics.count("json_trailing_text", stream.offset)
+                self._context.diagnostics.count("json_trailing_text", offset=stream.offset)
         elif first == b"{":
             yield from self._document()
         elif stream.find(_EVENTS):
-            self._context.diagnostics.count("json_tokenizer_failure", 0)
+            self._context.diagnostics.count("json_tokenizer_failure", offset=0)
             yield from self._events()
             yield from self._members(stream.rest_of_object())
         self._check(first)
@@ -155,7 +155,7 @@ class Reading:
             yield from self._events()
             yield from self._members(stream.rest_of_object())
         if stream.peek():
-            self._context.diagnostics.count("json_trailing_text", stream.offset)
+            self._context.diagnostics.count("json_trailing_text", offset=stream.offset)
 
     def _members(self, keys: Iterator[bytes]) -> Iterator[Chunk]:
         stream = self._stream
@@ -221,11 +221,11 @@ class Reading:
             if handler is not None and (ts is not None or handler == self._metadata_event):
                 handler(e, self._ordinal, ts or 0, offset)
             else:
-                self._context.diagnostics.count("json_parser_failure", offset)
+                self._context.diagnostics.count("json_parser_failure", offset=offset)
                 self._context.keep_unread(self._text())
         elif e is None:
             self._without_phase = True
-            self._context.diagnostics.count("json_parser_failure", offset)
+            self._context.diagnostics.count("json_parser_failure", offset=offset)
         self._ordinal += 1
 
     def _phase(self, e: Members) -> tuple[Handler | None, Members]:
@@ -250,7 +250,7 @@ class Reading:
         elements: Iterator[Element] = self._stream.elements()
         for number, (offset, e) in enumerate(elements):
             if e is None:
-                self._context.diagnostics.count("json_parser_failure", offset)
+                self._context.diagnostics.count("json_parser_failure", offset=offset)
             else:
                 self._profiles.global_sample(e, self._ordinal + number, offset)
             if not number % _ROUND:

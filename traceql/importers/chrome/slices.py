@@ -72,7 +72,7 @@ class Slices:
         self, e: Members, ordinal: int, ts: int, lane: Lane, dur: int | None, offset: int
     ) -> None:
         code = "slice_without_duration" if dur is None else "slice_negative_duration"
-        self._context.diagnostics.count(code, offset)
+        self._context.diagnostics.count(code, offset=offset)
         self._span(e, ordinal, ts, lane, _COMMON, offset)
 
     def edge(self, e: Members, ordinal: int, ts: int, offset: int) -> None:
@@ -123,7 +123,7 @@ class Slices:
         phase = self._context.texts(e[b"ph"])[:1]
         kind = _ELSEWHERE.get(phase, "unknown_phase")
         if kind == "unknown_phase":
-            self._context.diagnostics.count("unknown_phase", offset)
+            self._context.diagnostics.count("unknown_phase", offset=offset)
         process = self._context.tracks.process(e.get(b"pid"))
         lane = self._context.tracks.other(kind, process.upid, process)
         self._span(e, ordinal, ts, lane, _COMMON - {b"tid"}, offset)
@@ -176,7 +176,7 @@ class Slices:
                 token = value
                 upid = thread.upid if kind == b"local" else None
         if token is None:
-            context.diagnostics.count("async_without_id", offset)
+            context.diagnostics.count("async_without_id", offset=offset)
             upid = thread.upid
         identity = None if token is None else context.id_of(token)
         key = (legacy, category, scope, identity, upid, name if legacy else None)

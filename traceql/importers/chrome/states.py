@@ -28,7 +28,7 @@ class States:
             self._slices.legacy_step(e, ordinal, ts, offset)
             return
         if dur < 0:
-            self._context.diagnostics.count("slice_negative_duration", offset)
+            self._context.diagnostics.count("slice_negative_duration", offset=offset)
             dur = 0
         rows = self._context.rows
         args: Any = parse(e.get(b"args"))

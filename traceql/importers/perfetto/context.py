@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from traceql.importers._diagnostics import Diagnostics
 from traceql.importers.perfetto.actors import Actors
 from traceql.importers.perfetto.clocks import BOOTTIME, Clocks, clock_of
-from traceql.importers.perfetto.diagnostics import Diagnostics
+from traceql.importers.perfetto.diagnostics import CODES
 from traceql.importers.perfetto.rows import Rows
 from traceql.importers.perfetto.tracks import Track, Tracks
 
@@ -33,7 +34,7 @@ class Device:
 class Context:
     """The state of reading one file."""
 
-    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    diagnostics: Diagnostics = field(default_factory=lambda: Diagnostics(CODES))
     rows: Rows = field(default_factory=Rows)
     actors: Actors = field(default_factory=Actors)
     tracks: Tracks = field(default_factory=Tracks)

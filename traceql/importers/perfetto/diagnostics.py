@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-
-from traceql.model import tables
-from traceql.model.protocols import Chunk
-
 _MOST = (1 << 63) - 1
 CODES = {
     "packet_truncated": (
@@ -70,36 +64,3 @@ CODES = {
     "gpu_counter_unknown": ("info", "GPU counters without a description; named by number."),
     "counter_value_missing": ("info", "Power rails that nothing names; named by number."),
 }
-
-
-@dataclass
-class Diagnostics:
-    """Counts per code, with the first offset."""
-
-    _found: dict[str, tuple[int, int | None]] = field(default_factory=dict)
-    _said: list[tuple[str, str, int, None, str]] = field(default_factory=list)
-    offset: int = 0
-    """Of the packet being read."""
-
-    def count(self, code: str, offset: int | None = None, n: int = 1) -> None:
-        """Count `n` more of a code of CODES."""
-        if n > 0:
-            number, first = self._found.get(code, (0, self.offset if offset is None else offset))
-            self._found[code] = (number + n, first)
-
-    def say(self, code: str, n: int, message: str) -> None:
-        """Add a loss that the trace itself counts."""
-        if n > 0:
-            self._said.append(("data_loss", code, min(n, _MOST), None, message))
-
-    def chunk(self, damage: Sequence[tuple[str, int, str]]) -> Iterator[Chunk]:
-        """Give the rows: what was counted, and what was wrong with the container."""
-        rows: list[tuple[str, str, int, int | None, str]]
-        rows = [(CODES[code][0], code, min(n, _MOST), first, CODES[code][1])
-                for code, (n, first) in sorted(self._found.items())]  # fmt: skip
-        rows += self._said
-        rows += [("data_loss", code, 1, offset, message) for code, offset, message in damage]
-        if rows:
-            names = ("severity", "code", "count", "first_offset", "message")
-            columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-            yield Chunk("diagnostic", tables.conform("diagnostic", columns))

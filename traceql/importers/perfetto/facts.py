@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from traceql.importers.perfetto.actors import as_json
@@ -128,7 +129,7 @@ class Facts:
         Raises:
             WireError: they are damaged.
         """
-        say = self._context.diagnostics.say
+        say = partial(self._context.diagnostics.say, "data_loss")
         buffers = [decode(BUFFER_STATS, raw) for raw in self._stats.get("buffer_stats", ())]
         for name, message in _LOSSES.items():
             say(f"traced_buf_{name}", sum(b.get(name, 0) for b in buffers), message)

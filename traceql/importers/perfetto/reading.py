@@ -88,7 +88,7 @@ class Reading:
         Raises:
             CorruptTrace: the file is empty, or holds no packet.
         """
-        count = self._context.diagnostics.count
+        count = self._context.diagnostics.count_at
         for _ in self._consume(Splitter(iter(self._source.blocks(READ_BYTES)), count), None, 0):
             yield from self._ready
             self._ready.clear()
@@ -184,7 +184,7 @@ class Reading:
                 return
             self._wait(packet, offset, len(raw))
         except (WireError, UnicodeError):
-            self._context.diagnostics.count("message_damaged", offset)
+            self._context.diagnostics.count("message_damaged", offset=offset)
 
     def _packed(self, packet: Fields, offset: int, depth: int) -> None:
         if depth >= _DEEPEST:
@@ -192,7 +192,7 @@ class Reading:
         unpack, name = inflated, "compressed_packets"
         if name not in packet:
             unpack, name = unzstd, "zstd_compressed_packets"
-        count = self._context.diagnostics.count
+        count = self._context.diagnostics.count_at
         # Places within are told by the packet that holds them.
         inner = Splitter(unpack(packet[name]), lambda code, _: count(code, offset))
         for _ in self._consume(inner, offset, depth + 1):
@@ -225,7 +225,7 @@ class Reading:
             try:
                 self._read(packet)
             except WireError:
-                diagnostics.count("message_damaged", offset)
+                diagnostics.count("message_damaged", offset=offset)
 
     def _read(self, packet: Fields) -> None:
         """Read a packet: first what it says of its sequence, then its content."""
