@@ -121,12 +121,13 @@ FROM gpu_projection(__tq_ranges, __tq_works) p JOIN _marked_range r ON r.id = p.
 --   slice_id: the work.
 --   range_id: the range.
 --   is_innermost: whether no tighter range is around the call.
+--   trace: name of the trace.
 CREATE VIEW gpu_op_range AS
 WITH
   __tq_ranges AS (SELECT id, ts, dur, utid FROM _marked_range),
   __tq_works AS (SELECT id, call_id, call_ts, call_dur, utid, ts, dur FROM _launched_work)
-SELECT id AS slice_id, range_id, is_innermost
-FROM gpu_projection_pairs(__tq_ranges, __tq_works);
+SELECT p.id AS slice_id, p.range_id, p.is_innermost, r.trace
+FROM gpu_projection_pairs(__tq_ranges, __tq_works) p JOIN _marked_range r ON r.id = p.range_id;
 
 -- Ranges as seen by the devices, by name, those of the most work first.
 --

@@ -16,6 +16,7 @@ OUR_IDS = {
     "id", "slice_id", "track_id", "parent_id", "upid", "utid", "parent_upid", "device_id",
     "slice_out", "slice_in", "launch_slice_id", "frame_id", "callsite_id", "name_id",
     "category_id", "waker_utid", "ucpu", "ugpu", "gpu", "gpu_id", "mapping",
+    "api_id", "range_id",
 }  # fmt: skip
 ARG_SETS = {"arg_set_id", "source_arg_set_id"}
 
