@@ -153,6 +153,22 @@ def literal(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def described(table: str, found: Sequence[Any]) -> pa.RecordBatch:
+    """Give the rows of a table that dataclasses describe, such as its tracks: some thousands.
+
+    Args:
+        table: its name; fields of the dataclasses are its columns.
+        found: the dataclasses, at least one; their `args` are a mapping, written as JSON.
+    """
+    columns = {
+        name: [getattr(one, name) for one in found]
+        for name in type(found[0]).__dataclass_fields__
+        if name != "args"
+    }
+    columns["args"] = [literal(one.args) if one.args else None for one in found]
+    return tables.conform(table, columns)
+
+
 def _joined(args: pa.Array, long: Mapping[str, pa.Array], raw: frozenset[str]) -> pa.Array:
     """Append columns with many texts to open objects, and close them."""
     texts = args.cast(pa.string())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from traceql.analyses import _changes, _divisive, _series
+from traceql.analyses import _changes, _discoveries, _divisive, _series
 from traceql.analyses._series_sql import COUNTER, STEP
 from traceql.model.result import Exhibit, Finding, Result, abstain, severity
 from traceql.model.units import format_bytes, format_ns, format_ratio
@@ -69,7 +69,7 @@ def conclude(name: str, measured: pa.Table, rule: Rule) -> Result:
     judged = [j for s in _series.series_of(measured) if (j := _judge(s, rule)) is not None]
     if not judged:
         return abstain(name, "fewer than ten steps", _REMEDY)
-    adjusted = _adjusted([series.p for series in judged])
+    adjusted = _discoveries.q_values([series.p for series in judged])
     findings = [
         finding
         for series, q in zip(judged, adjusted, strict=True)
@@ -135,13 +135,6 @@ def _divided(values: Floats, seen: Floats) -> _changes.Levels:
         means = float(left.mean()), float(right.mean())
         changes.append(_changes.Change(split.at, bounds[i], bounds[i + 2], *means, error, split.p))
     return _changes.Levels(tuple(changes), 0.0, 0.0)
-
-
-def _adjusted(p: Sequence[float]) -> list[float]:
-    from scipy import stats
-
-    adjusted: list[float] = stats.false_discovery_control(p).tolist()
-    return adjusted
 
 
 def _ratio(judged: _Judged, difference: float, before: float) -> float | None:

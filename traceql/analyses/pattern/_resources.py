@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from traceql.analyses import _evidence, _phases, _shapes
+from traceql.analyses import _discoveries, _evidence, _phases, _shapes
 from traceql.kernels import intervals
 from traceql.model.result import Exhibit, Finding, Result, Severity, abstain
 from traceql.model.units import format_bytes, format_ns, format_ratio
@@ -113,13 +113,11 @@ def conclude(name: str, measured: pa.Table, most: int) -> Result:
         measured: SCHEMA, then trace.
         most: findings.
     """
-    from scipy import stats
-
     rows = measured.to_pylist()  # series: some hundreds
     if not rows:
         return abstain(name, "no counter, memory or device has forty-eight samples", _REMEDY)
     known = [1.0 if row["p_value"] is None else min(row["p_value"], 1.0) for row in rows]
-    for row, q in zip(rows, stats.false_discovery_control(known).tolist(), strict=True):
+    for row, q in zip(rows, _discoveries.q_values(known), strict=True):
         row["q_value"] = None if row["p_value"] is None else q
     rows.sort(key=lambda row: (row["shape"] in _PLAIN, -row["share"], row["kind"], row["key"]))
     told = [row for row in rows if row["shape"] not in _PLAIN][:most]

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from traceql.importers._columns import mapped
-from traceql.importers._packing import literal
+from traceql.importers._packing import described
 from traceql.model import tables
 from traceql.model.protocols import Chunk
 
@@ -157,24 +157,10 @@ class Actors:
         if self._threads:
             yield Chunk("thread", self._thread_rows())
         if self._tracks:
-            found = list(self._tracks.values())
-            columns: dict[str, Any] = {
-                name: [getattr(track, name) for track in found]
-                for name in Track.__dataclass_fields__
-                if name != "args"
-            }
-            columns["args"] = [literal(track.args) if track.args else None for track in found]
-            yield Chunk("track", tables.conform("track", columns))
+            yield Chunk("track", described("track", list(self._tracks.values())))
 
     def _process_rows(self) -> pa.RecordBatch:
-        found = list(self.processes.values())
-        columns: dict[str, Any] = {
-            name: [getattr(process, name) for process in found]
-            for name in Process.__dataclass_fields__
-            if name != "args"
-        }
-        columns["args"] = [literal(process.args) if process.args else None for process in found]
-        return tables.conform("process", columns)
+        return described("process", list(self.processes.values()))
 
     def _thread_rows(self) -> pa.RecordBatch:
         pids = {process.upid: process.pid for process in self.processes.values()}

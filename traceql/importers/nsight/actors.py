@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from traceql.importers._columns import mapped
-from traceql.importers._packing import literal
+from traceql.importers._packing import described
 from traceql.model import tables
 from traceql.model.protocols import Chunk
 
@@ -175,14 +175,7 @@ class Actors:
         if self._threads:
             yield Chunk("thread", self._thread_rows())
         if self._tracks:
-            found = list(self._tracks.values())
-            columns: dict[str, Any] = {
-                name: [getattr(track, name) for track in found]
-                for name in Track.__dataclass_fields__
-                if name != "args"
-            }
-            columns["args"] = [literal(track.args) if track.args else None for track in found]
-            yield Chunk("track", tables.conform("track", columns))
+            yield Chunk("track", described("track", list(self._tracks.values())))
 
     def _process_rows(self) -> pa.RecordBatch:
         ids = list(self._processes)
