@@ -20,8 +20,8 @@ MAGIC_BYTES = 4
 PIECE_BYTES = 1 << 20
 """Most that one step unpacks, but for Zstandard, whose smallest step can give 64 MiB."""
 
-_SMALLEST_SLICE = 512
-_LARGEST_SLICE = 64 * 1024
+_SMALLEST_PIECE_BYTES = 4096
+_GZIP_SLICE = 256 * 1024
 _ZSTD_SLICE = 2048
 BOMB_RATIO = 1000
 BOMB_BYTES = 1 << 30
@@ -32,13 +32,13 @@ Report = Callable[[str, str], None]
 def gunzip(blocks: Iterator[bytes], report: Report) -> Iterator[bytes]:
     """Unpack all members of a gzip stream.
 
-    Input is fed in slices that grow with the stream: where its checksum is wrong, what the last
-    slice held is lost, a sixteenth at most.
+    Steps grow with the stream: where it is damaged, what the last step unpacked is lost, a
+    sixteenth at most.
     """
     from isal import isal_zlib
 
     failure = cast("type[Exception]", isal_zlib.error)
-    unpacker, fresh = isal_zlib.decompressobj(wbits=31), True
+    unpacker, fresh, done = isal_zlib.decompressobj(wbits=31), True, 0
     for piece in _sliced(blocks):
         rest = piece
         while rest:
@@ -48,11 +48,13 @@ def gunzip(blocks: Iterator[bytes], report: Report) -> Iterator[bytes]:
                     report("gzip_trailing_bytes", "Bytes after the end of the gzip data.")
                     return
             try:
-                out = unpacker.decompress(rest, PIECE_BYTES)
+                most = min(PIECE_BYTES, max(_SMALLEST_PIECE_BYTES, done // 16))
+                out = unpacker.decompress(rest, most)
             except failure as error:
                 report("gzip_damaged", f"The gzip data is damaged: {error}.")
                 return
             if out:
+                done += len(out)
                 yield out
             fresh, rest = fresh and not rest, unpacker.unconsumed_tail
             if unpacker.eof:
@@ -154,14 +156,9 @@ def _pieces(unpacked: IO[bytes]) -> Iterator[bytes]:
 
 
 def _sliced(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    done = 0
     for block in blocks:
-        start = 0
-        while start < len(block):
-            size = min(_LARGEST_SLICE, max(_SMALLEST_SLICE, done // 16))
-            yield block[start : start + size]
-            start += size
-            done += size
+        for start in range(0, len(block), _GZIP_SLICE):
+            yield block[start : start + _GZIP_SLICE]
 
 
 def guard(blocks: Iterator[bytes], packed: Callable[[], int], path: Path) -> Iterator[bytes]:
