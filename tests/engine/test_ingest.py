@@ -396,15 +396,25 @@ def forked(store: Store, path: Path) -> int:
     return pid
 
 
-def test_kill_9_at_any_moment_spoils_nothing(tmp_path: Path, store: Store) -> None:
+@pytest.mark.parametrize(
+    ("times", "count"),
+    [
+        pytest.param(10, 20_000, id="small"),
+        pytest.param(150, 20_000, id="small-often", marks=pytest.mark.fuzz),
+        pytest.param(50, 450_000, id="by-the-fast-path", marks=pytest.mark.fuzz),
+    ],
+)
+def test_kill_9_at_any_moment_spoils_nothing(
+    tmp_path: Path, store: Store, times: int, count: int
+) -> None:
     random.seed(7)
     first = ingest(trace_file(tmp_path / "first.json"), store=store).trace
-    path = trace_file(tmp_path / "big.json", 20_000)
+    path = trace_file(tmp_path / "big.json", count)
     start = time.monotonic()
     os.waitpid(forked(Store.open(tmp_path / "measure", create=True), path), 0)
     whole = time.monotonic() - start
     killed = 0
-    for _ in range(10):
+    for _ in range(times):
         pid = forked(store, path)
         time.sleep(random.uniform(0, 0.9 * whole))
         os.kill(pid, signal.SIGKILL)
@@ -413,7 +423,7 @@ def test_kill_9_at_any_moment_spoils_nothing(tmp_path: Path, store: Store) -> No
         assert list(verify(store.traces())) == []
         for trace in store.traces()[1:]:
             store.remove(trace)
-    assert killed >= 3
+    assert killed >= times // 3
     assert ingest(path, store=store).status == "new"
     assert work_left(store) == []
     assert list(verify(store.traces())) == []
