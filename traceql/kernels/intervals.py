@@ -134,11 +134,23 @@ def _checked(ts: ArrayLike, end: ArrayLike) -> tuple[Int64, Int64]:
     starts, ends = as_input(ts, np.int64), as_input(end, np.int64)
     if len(starts) != len(ends):
         raise ValueError(f"{len(starts)} starts and {len(ends)} ends")
-    if (starts[1:] < starts[:-1]).any():
+    descends, backwards = _faults(starts, ends)
+    if descends:
         raise ValueError("starts descend")
-    if (ends < starts).any():
+    if backwards:
         raise ValueError("an interval ends before it starts")
     return starts, ends
+
+
+@kernel
+def _faults(ts: Int64, end: Int64) -> tuple[bool, bool]:
+    """Say whether starts descend and whether an interval ends before its start, in one pass."""
+    backwards = ts.shape[0] > 0 and end[0] < ts[0]
+    descends = False
+    for i in range(1, ts.shape[0]):
+        descends |= ts[i] < ts[i - 1]
+        backwards |= end[i] < ts[i]
+    return descends, backwards
 
 
 @kernel
