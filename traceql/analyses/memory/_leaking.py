@@ -18,6 +18,9 @@ from traceql.model.units import format_bytes, format_ratio
 _EXPLAINED = 0.5
 _KEPT = 0.5
 _QUARTERS = 4
+_LEAST_RISE = 0.25
+"""Of what the slope says for a quarter of the run, the least that its lowest floor must rise."""
+
 _STEPS_REMEDY = "Record at least eight steps after warm-up, and mark them (prof.step(), NVTX)."
 
 
@@ -42,8 +45,10 @@ class Growth(NamedTuple):
 def growth(floors: Any, peak: int, rule: Rule, devices: int = 1) -> Growth:
     """Judge the lowest levels of successive steps, float64 [n >= 8], of one of `devices`."""
     slope, test = _trend.theil_sen(floors), _trend.prewhitened(floors)
-    medians = [float(np.median(part)) for part in np.array_split(floors, _QUARTERS)]
-    rises = all(b > a for a, b in itertools.pairwise(medians))
+    lowest = [float(part.min()) for part in np.array_split(floors, _QUARTERS)]
+    least = _LEAST_RISE * slope * len(floors) / _QUARTERS
+    # What is kept for a while lifts floors, and their median; what leaks lifts even the lowest.
+    rises = all(b - a > least for a, b in itertools.pairwise(lowest))
     enough = slope * (len(floors) - 1) > rule.least_ratio * peak
     q = min(test.p * devices, 1.0)
     leaks = rises and enough and slope > 0 and q < rule.alpha
