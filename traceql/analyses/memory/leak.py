@@ -31,9 +31,10 @@ class Leak:
     of the steps, in five at least, and in every quarter of the run: a cache that fills once does
     not. The rate is exact, in bytes per step. *By floor*: the lowest level of each step. It grows
     if Mann-Kendall on pre-whitened floors says so (p < `alpha`; autocorrelation cannot feign it),
-    if even the lowest floor rises from quarter to quarter (by a fourth of the rate at least: what is
-    kept for some steps lifts many floors, and gives the lowest back), and by more than
-    `least_ratio` of the peak in all; the rate is Theil-Sen's slope. It is a finding of its own where the sites explain less than half
+    if even the lowest floor rises from quarter to quarter (by a fourth of the rate at least: what
+    is kept for some steps lifts many floors, and gives the lowest back), and by more than
+    `least_ratio` of the peak in all; the rate is Theil-Sen's slope. It is a finding of its own
+    where the sites explain less than half
     of it, and at least half of it is still allocated when the recording ends.
 
     `impact_ratio` is what leaked in the recording as a share of the peak. Blocks that live long on
