@@ -127,28 +127,44 @@ LEFT JOIN __tq_nvidia n
   ON d.vendor IS DISTINCT FROM 'amd' AND n.major = d.compute_major AND n.minor = d.compute_minor
 LEFT JOIN __tq_amd a ON a.version = d.version;
 
--- Kernels with what their occupancy depends on. Accumulators of AMD's kernels stand in the args.
+-- What the args of kernels say of their launch. Tools of AMD write accumulators there, and some
+-- only how many work-items grid and group have; Nsight Systems writes the shared memory that the
+-- driver set a multiprocessor up with.
+CREATE VIEW _gpu_launch_args AS
+SELECT
+  __id,
+  try_cast(coalesce(said[1], said[2]) AS BIGINT) AS accumulators,
+  try_cast(coalesce(said[3], said[4]) AS BIGINT) AS thread_count,
+  try_cast(coalesce(said[5], said[6]) AS BIGINT) AS item_count,
+  try_cast(said[7] AS BIGINT) AS configured_bytes
+FROM (
+  SELECT a.__id, json_extract_string(a.__text, [
+    '$.Accum_VGPR_Count', '$.accum_vgpr', '$.Workgroup_Size', '$.workgroup_size', '$.Grid_Size',
+    '$.grid_size', '$.sharedMemoryExecuted']) AS said
+  FROM _slice_args a
+  WHERE regexp_matches(a.__text, 'Accum_VGPR|accum_vgpr|orkgroup_[Ss]ize"|sharedMemoryExecuted')
+    AND json_valid(a.__text)
+);
+
+-- Kernels with what their occupancy depends on.
 CREATE VIEW _gpu_kernel_demand AS
 SELECT
   k.id, k.ts, k.dur, k.name, k.name_id, k.device_id, k.stream_id,
-  k.block_x::BIGINT * k.block_y * k.block_z AS thread_count,
-  k.grid_x::BIGINT * k.grid_y * k.grid_z AS block_count,
+  coalesce(k.block_x::BIGINT * k.block_y * k.block_z, x.thread_count) AS thread_count,
+  coalesce(k.grid_x::BIGINT * k.grid_y * k.grid_z,
+    CASE WHEN x.thread_count > 0 AND x.item_count >= 0
+      THEN _units_of(x.item_count, x.thread_count) END) AS block_count,
   CASE WHEN l.has_unified_registers
     THEN 4 * _units_of(k.registers_per_thread, 4) + x.accumulators
     ELSE k.registers_per_thread END AS register_count,
   coalesce(k.shared_bytes, k.static_shared_bytes + coalesce(k.dynamic_shared_bytes, 0),
     k.dynamic_shared_bytes) AS kernel_shared_bytes,
+  x.configured_bytes AS configured_shared_bytes,
   k.occupancy_ratio AS tool_ratio, l.*
     EXCLUDE (device_id, architecture, has_unified_registers, trace), l.architecture, k.trace
 FROM gpu_kernel k
 JOIN gpu_device_limit l ON l.trace = k.trace AND l.device_id = k.device_id
-LEFT JOIN (
-  SELECT
-    a.__id,
-    try_cast(json_extract_string(a.__text, '$.Accum_VGPR_Count') AS BIGINT) AS accumulators
-  FROM _slice_args a
-  WHERE contains(a.__text, 'Accum_VGPR_Count') AND json_valid(a.__text)
-) x ON l.has_unified_registers AND x.__id = k.id
+LEFT JOIN _gpu_launch_args x ON x.__id = k.id
 WHERE k.dur <> -1 AND l.architecture IS NOT NULL;
 
 -- Blocks of each kernel that a multiprocessor can hold, by what limits them.
@@ -167,7 +183,10 @@ SELECT
   END::BIGINT AS by_register_count,
   CASE WHEN kernel_shared_bytes + reserved_bytes = 0 THEN max_warp_count ELSE shared_bytes
     // (shared_unit_bytes * _units_of(kernel_shared_bytes + reserved_bytes, shared_unit_bytes))
-  END::BIGINT AS by_shared_count
+  END::BIGINT AS by_shared_count,
+  CASE WHEN kernel_shared_bytes + reserved_bytes > 0 THEN configured_shared_bytes
+    // (shared_unit_bytes * _units_of(kernel_shared_bytes + reserved_bytes, shared_unit_bytes))
+  END::BIGINT AS by_configured_count
 FROM (
   SELECT
     *, _units_of(thread_count, warp_size) AS warp_count,
@@ -182,7 +201,8 @@ FROM (
 --   128 threads of 64 registers, no shared memory, on 8.0   give   8 blocks of 4 warps of 64:
 --   occupancy_ratio 0.5, limiter registers
 --
--- Shared memory counts as if the multiprocessor gave all it has to it.
+-- Shared memory counts as if the multiprocessor gave all it has to it; `configured_ratio` counts
+-- what the driver had set it up with when the kernel ran.
 --
 -- Columns:
 --   id, ts, dur (ns), name, name_id: the kernel.
@@ -199,6 +219,9 @@ FROM (
 --   wave_count: times that the multiprocessors are filled to run the grid.
 --   estimated_ratio: with no more blocks than the grid has for each multiprocessor, as
 --     torch.profiler estimates the achieved occupancy.
+--   configured_shared_bytes: shared memory that the driver gave the multiprocessor for the kernel;
+--     null where the tool does not say.
+--   configured_ratio: the theoretical occupancy with no more shared memory than that.
 --   tool_ratio: what the tool says; null where it says nothing.
 --   trace: name of the trace.
 CREATE VIEW gpu_kernel_occupancy AS
@@ -213,6 +236,10 @@ SELECT
   block_count / nullif(fit_count * multiprocessor_count, 0) AS wave_count,
   least(fit_count, block_count / multiprocessor_count) * thread_count
     / (max_warp_count * warp_size) AS estimated_ratio,
+  configured_shared_bytes,
+  CASE WHEN configured_shared_bytes IS NOT NULL
+    THEN least(fit_count, by_configured_count) * warp_count / max_warp_count END
+    AS configured_ratio,
   tool_ratio, trace
 FROM (
   SELECT *, least(by_block_count, by_warp_count, by_register_count, by_shared_count) AS fit_count

@@ -136,6 +136,42 @@ def test_wavefronts_of_amd_share_registers_with_accumulators(tmp_path):
     assert ask(tmp_path, rows, "SELECT architecture FROM gpu_device_limit", 2) == [("gfx90a",)]
 
 
+def test_sizes_that_tools_flatten_are_read_from_args(tmp_path):
+    device = {"vendor": "amd", "name": "gfx90a", "warp_size": 64, "multiprocessor_count": 104,
+              "args": '{"gfx_target_version":90010}'}  # fmt: skip
+    said = ['{"Accum_VGPR_Count":0,"Workgroup_Size":256,"Grid_Size":1000}',
+            '{"accum_vgpr":64,"workgroup_size":256,"grid_size":26624}',
+            '{"Accum_VGPR_Count":0,"Workgroup_Size":0,"Grid_Size":1}']  # fmt: skip
+    rows = trace_of(device, [(None, 64, 0, None, args) for args in said])
+    found = ask(
+        tmp_path, rows,
+        "SELECT id, thread_count, block_count, fit_count, wave_count, configured_ratio "
+        "FROM gpu_kernel_occupancy ORDER BY id",
+    )  # fmt: skip
+
+    assert found == [(0, 256, 4, 8, 4 / 832, None), (1, 256, 104, 4, 0.25, None)]
+
+
+def test_shared_memory_that_the_driver_configured_is_told_apart(tmp_path):
+    device = {"vendor": "nvidia", "compute_major": 8, "compute_minor": 0}
+    said = '{"sharedMemoryExecuted":32768}'
+    rows = trace_of(
+        device,
+        [(128, 32, 7168, 1, said), (128, 32, 0, 1, said), (1024, 32, 40_000, 1, said),
+         (128, 32, 7168, 1, None)],
+    )  # fmt: skip
+    found = ask(
+        tmp_path, rows,
+        "SELECT occupancy_ratio, configured_shared_bytes, configured_ratio "
+        "FROM gpu_kernel_occupancy ORDER BY id",
+    )  # fmt: skip
+
+    # Each block takes 1024 bytes more than it asks for.
+    assert found == [
+        (1.0, 32768, 0.25), (1.0, 32768, 1.0), (1.0, 32768, 0.0), (1.0, None, None),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "device",
     [{"vendor": "nvidia", "compute_major": 99, "compute_minor": 0},
