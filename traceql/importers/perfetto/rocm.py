@@ -27,8 +27,8 @@ WORK = _KERNELS | _COPIES
 SCOPE = "rocm"
 CORRELATIONS = ("corr_id", "correlation_id", "stack_id")
 _COPY_KINDS = {
-    "HOST_TO_DEVICE": "htod", "DEVICE_TOHOST": "dtoh", "DEVICE_TO_DEVICE": "dtod",
-    "HOST_TOHOST": "htoh",
+    "HOST_TO_DEVICE": "htod", "DEVICE_TO_HOST": "dtoh", "DEVICE_TO_DEVICE": "dtod",
+    "HOST_TO_HOST": "htoh",
 }  # fmt: skip
 _UNITS = {"watts": "W", "deg C": "°C", "megabytes": "MB"}
 _COUNTER = re.compile(r"(?:GPU|COPY BYTES to|ALLOCATE BYTES on|SCRATCH)\b[^\[]*\[(\d+)\]")
@@ -105,7 +105,9 @@ class Rocm:
         self, ordinal: int, name: str, values: dict[str, Any], correlation: int | None,
         track: Track,
     ) -> None:  # fmt: skip
-        kind = next((short for long, short in _COPY_KINDS.items() if long in name.upper()), None)
+        # Some versions leave out an underscore.
+        spelled = name.upper().replace("_TOHOST", "_TO_HOST")
+        kind = next((short for long, short in _COPY_KINDS.items() if long in spelled), None)
         # The device is the one that is not the host.
         side = "src" if kind == "dtoh" else "dst"
         device = None
