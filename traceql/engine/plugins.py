@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,8 +24,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 def names(kind: Kind) -> tuple[str, ...]:
     """Give the names of the plug-ins of a kind, sorted."""
     own = _walk(_PACKAGE / kind, "")
-    strangers = {entry.name for entry in entry_points(group=f"traceql.{kind}")}
-    return tuple(sorted(own | strangers))
+    return tuple(sorted(own.union(_strangers(kind))))
 
 
 @cache
@@ -37,9 +36,18 @@ def load(kind: Kind, name: str) -> Any:
     """
     if name not in names(kind):
         raise KeyError(name)
-    for entry in entry_points(group=f"traceql.{kind}", name=name):
+    if entry := _strangers(kind).get(name):
         return entry.load()
     return importlib.import_module(f"traceql.{kind}.{name}").PLUGIN
+
+
+@cache
+def _strangers(kind: Kind) -> dict[str, EntryPoint]:
+    """Name the plug-ins of other packages; looking into every installed package costs 15 ms."""
+    return {entry.name: entry for entry in _entry_points().select(group=f"traceql.{kind}")}
+
+
+_entry_points = cache(entry_points)
 
 
 def _walk(folder: Path, prefix: str) -> set[str]:
