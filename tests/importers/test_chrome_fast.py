@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from traceql.assembly.assemble import assemble
 from traceql.engine.ingest import ingest
 from traceql.errors import InputError
 from traceql.importers.chrome import Chrome, reading
+from traceql.kernels import machine_code
 from traceql.store.catalog import Store
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "traces"
@@ -173,18 +175,30 @@ def test_two_arrays_of_events() -> None:
     agree(b'{"traceEvents":%b,"x":[1],"traceEvents":%b,"y":2}' % (event, event), WAYS)
 
 
-def test_auto_takes_the_fast_path_for_large_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("compiled", "name"), [(False, "LARGE_BYTES"), (True, "SMALL_BYTES")])
+def test_auto_takes_the_fast_path_for_texts_that_repay_its_kernels(
+    monkeypatch: pytest.MonkeyPatch, *, compiled: bool, name: str
+) -> None:
     made = []
+    monkeypatch.setattr(machine_code, "is_kept", lambda _: compiled)
+    monkeypatch.setattr(reading, "SMALL_BYTES", 1)
     make = reading.Reading._make_fast
     monkeypatch.setattr(reading.Reading, "_make_fast", lambda self: made.append(1) or make(self))
     data = hostile.document(3, 500)
-    monkeypatch.setattr(reading, "LARGE_BYTES", len(data))
+    monkeypatch.setattr(reading, name, len(data))
     automatic = read(data)
     assert made
     made.clear()
-    monkeypatch.setattr(reading, "LARGE_BYTES", len(data) + 1)
+    monkeypatch.setattr(reading, name, len(data) + 1)
     assert difference(read(data), automatic) is None
     assert not made
+
+
+@pytest.mark.parametrize("name", reading.FAST_KERNELS)
+def test_the_kernels_of_the_fast_path_are_known_by_name(name: str) -> None:
+    read(hostile.document(3, 500), path="fast")
+    module, _, function = name.partition(".")
+    assert getattr(import_module(f"traceql.kernels.{module}"), function)._code
 
 
 def test_parquet_does_not_depend_on_path_threads_and_blocks(tmp_path: Path) -> None:

@@ -158,6 +158,16 @@ def test_what_is_no_plain_value_goes_to_numba() -> None:
         anew(half)("three")
 
 
+def test_which_kernels_are_kept(own_folder) -> None:
+    assert not machine_code.is_kept(["scan.scan_events"])
+    home = machine_code.home()
+    home.mkdir(parents=True, exist_ok=True)
+    for name in ("scan.scan_events", "split._split"):
+        (home / f"{name}-0123.code").touch()
+    assert machine_code.is_kept(["scan.scan_events", "split._split"])
+    assert not machine_code.is_kept(["scan.scan_events", "scan.scan"])
+
+
 def test_a_damaged_file_is_as_good_as_none(own_folder) -> None:
     assert answers(half, 3.0) == 1.5
     (file,) = own_folder.iterdir()

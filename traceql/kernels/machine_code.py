@@ -16,7 +16,7 @@ import platform
 import struct
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
@@ -157,6 +157,14 @@ def load(name: str, key: Sequence[Any]) -> Callable[[list[Any]], Any] | None:
         return None
     parsed = _parsed(content)
     return None if parsed is None else _linked(*parsed, key)
+
+
+def is_kept(names: Iterable[str]) -> bool:
+    """Say whether code of each of these kernels is kept, for arguments of whatever types."""
+    folder = home()
+    if folder is None or not folder.is_dir():
+        return False
+    return set(names) <= {file.name.partition("-")[0] for file in folder.iterdir()}
 
 
 def _parsed(content: bytes) -> tuple[Shape, bytes] | None:

@@ -24,6 +24,7 @@ from traceql.importers.chrome.rows import BATCH_BYTES
 from traceql.importers.chrome.slices import Slices
 from traceql.importers.chrome.states import States
 from traceql.importers.chrome.times import ns
+from traceql.kernels import machine_code
 from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
@@ -34,7 +35,14 @@ if TYPE_CHECKING:
 READ_BYTES = 1 << 20
 _EVENTS = re.compile(rb'"traceEvents"\s*:\s*(?=\[)')
 LARGE_BYTES = 30_000_000
-"""Smaller texts are read before the kernels of the fast path would be loaded."""
+"""Smaller texts are read before the kernels of the fast path would be compiled."""
+SMALL_BYTES = 300_000
+"""Smaller texts are read before those kernels would be loaded, compiled or not."""
+FAST_KERNELS = (
+    "args_judge.judge_templates", "compose._compose", "gather.gather", "gather.take_lifted",
+    "key_table._number", "scan.scan_events", "sort_out.sort_events", "split._split",
+)  # fmt: skip
+"""Which kernels the fast path alone needs."""
 _STRETCH = 4096
 """Events read slowly where something is damaged, before the fast path is tried again."""
 _ROUND = 4096
@@ -276,17 +284,19 @@ def _plain(key: bytes) -> bytes:
 
 
 def _measured(blocks: Iterator[bytes], path: str) -> tuple[Iterator[bytes], bool]:
-    """Tell whether the fast path is to read the text: as said, else by its first 30 MB."""
+    """Tell whether the fast path is to read the text: as said, else by how much there is of it."""
     if path != "auto":
         return blocks, path == "fast"
     held: deque[bytes] = deque()
-    size = 0
+    size, enough = 0, SMALL_BYTES
     for block in blocks:
         held.append(block)
         size += len(block)
-        if size >= LARGE_BYTES:
+        if size >= enough == SMALL_BYTES and not machine_code.is_kept(FAST_KERNELS):
+            enough = LARGE_BYTES
+        if size >= enough:
             break
-    return chain(_drained(held), blocks), size >= LARGE_BYTES
+    return chain(_drained(held), blocks), size >= enough
 
 
 def _drained(held: deque[bytes]) -> Iterator[bytes]:
