@@ -55,6 +55,8 @@ class _WithFamilies(click.Command):
               help="Parameter K of the analyses that have it, or ANALYSIS.K=V.")  # fmt: skip
 @click.option("--window", metavar="A..B", default=None,
               help="Only events that start in it: 10ms..20ms, or ts..ts.")  # fmt: skip
+@click.option("--baseline", metavar="NAME|FILE", default=None,
+              help="Compare with this trace, or with what `traceql baseline` saved.")  # fmt: skip
 @click.option("--fail-on", type=click.Choice(_SEVERITIES), default=None,
               help="Exit 1 when a finding is as severe as this.")  # fmt: skip
 @click.option("--last", is_flag=True, help="Only the trace ingested last.")
@@ -72,6 +74,7 @@ def command(  # noqa: PLR0913  (one parameter per option)
     only: Sequence[str],
     settings: Sequence[str],
     window: str | None,
+    baseline: str | None,
     fail_on: str | None,
     last: bool,
     jobs: int | None,
@@ -85,6 +88,7 @@ def command(  # noqa: PLR0913  (one parameter per option)
     from traceql.engine import analyze, scope
     from traceql.engine import settings as given
     from traceql.engine import window as windows
+    from traceql.engine.baseline import is_saved
 
     families = [flag.removeprefix("family_") for flag, on in flags.items() if on]
     if any(scope.looks_like_a_path(name) for name in names):
@@ -93,6 +97,11 @@ def command(  # noqa: PLR0913  (one parameter per option)
     store, traces = scope.traces_in_scope(
         store_path, names, last=last, memory_limit_bytes=memory_limit_bytes, tell=_tell
     )
+    if baseline and scope.looks_like_a_path(baseline) and not is_saved(baseline):
+        _, (other, *_) = scope.traces_in_scope(
+            store_path, [baseline], memory_limit_bytes=memory_limit_bytes, tell=_tell
+        )
+        baseline = other.name
     failures: list[tuple[str, TraceQLError]] = []
     results = analyze.analyze(
         store,
@@ -101,6 +110,7 @@ def command(  # noqa: PLR0913  (one parameter per option)
         families=families,
         parameters=given.parse(settings),
         window=limit,
+        baseline=baseline,
         jobs=jobs,
         progress=_progress,
         failed=lambda name, error: failures.append((name, error)),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import difflib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from traceql.engine import baseline as baselines
 from traceql.engine import examine, plugins, sql_script, workers
 from traceql.engine import window as windows
 from traceql.engine.examine import Examined, Examiner, Limits, Order
@@ -31,6 +33,7 @@ def analyze(  # noqa: PLR0913  (the one door: every choice has a default)
     families: Sequence[str] = (),
     parameters: Mapping[str, Any] | None = None,
     window: Window | str | None = None,
+    baseline: str | None = None,
     keep: bool = True,
     jobs: int | None = None,
     progress: Progress | None = None,
@@ -48,6 +51,7 @@ def analyze(  # noqa: PLR0913  (the one door: every choice has a default)
         parameters: `name` or `analysis.name` to value; texts are
             read.
         window: look only at events that start in it; a text such as `10ms..20ms` is read.
+        baseline: name of the trace, or path of the saved baseline, that traces are compared with.
         keep: save the results in the store; a store that cannot be written is reported to
             `progress` and is no error.
         jobs: processes; 1: this one; None: as many as there are cores, where that pays.
@@ -63,7 +67,8 @@ def analyze(  # noqa: PLR0913  (the one door: every choice has a default)
 
     Raises:
         UnknownAnalysis: of `only`.
-        BadParameter: of `parameters` or `window`.
+        BadParameter: of `parameters` or `window`; or no chosen analysis compares with `baseline`.
+        InputError, TraceNotFound: there is no such baseline.
         QueryError, StoreError: a trace cannot be read, an input reached a limit; see `failed`.
     """
     share = workers.share(traces, jobs, memory_limit_bytes)
@@ -76,6 +81,8 @@ def analyze(  # noqa: PLR0913  (the one door: every choice has a default)
         Limits(share.memory_limit_bytes, timeout_s, share.threads),
     )
     tell = progress or (lambda _: None)
+    if baseline:
+        order = _compared(order, baseline)
     examiner = Examiner(order, tell)
     results: list[Result] = []
     parts: list[tuple[Trace, Mapping[str, pa.Table]]] = []
@@ -95,6 +102,23 @@ def analyze(  # noqa: PLR0913  (the one door: every choice has a default)
         with contextlib.suppress(StoreError):  # one that cannot be written was told about
             sql_script.refresh(store)
     return results
+
+
+def _compared(order: Order, baseline: str) -> Order:
+    """Give the order with the profile of its baseline, which is named in the parameters."""
+    named = {f"{name}.baseline": baseline for name in baselines.comparing(order.chosen)}
+    quiet = dataclasses.replace(order, keep=False, parameters={**order.parameters, **named})
+    # One that no analysis compares with must be told of before parameters are.
+    found = baselines.find(
+        order.store,
+        baseline,
+        order.chosen,
+        lambda trace, name: Examiner(quiet).profile(trace, name),
+    )
+    labels = {f"{name}.baseline": found.label for name in found.measured}
+    return dataclasses.replace(
+        order, parameters={**order.parameters, **labels}, profiles=found.measured
+    )
 
 
 def _examined(

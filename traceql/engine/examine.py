@@ -41,6 +41,8 @@ class Order:
     window: Window
     keep: bool
     limits: Limits
+    profiles: Mapping[str, pa.Table] = dataclasses.field(default_factory=dict)
+    """Of the baseline, by the analysis that compares with it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +108,18 @@ class Examiner:
             return Examined(told=tuple(self._told), error=error)
         return Examined(results, measured, tuple(self._told))
 
+    def profile(self, trace: Trace, name: str) -> pa.Table:
+        """Give what an analysis measures of a trace.
+
+        Raises:
+            QueryError, StoreError: the trace cannot be read.
+        """
+        from traceql.query.session import Session
+
+        limits = self.order.limits._asdict()
+        with Session([trace], store=self.order.store, **limits) as session:
+            return _One(self, trace, session).measured(name).drop_columns(["trace"])
+
     def concluded(self, name: str, parts: Sequence[pa.Table], traces: Sequence[Trace]) -> Result:
         """Conclude over several traces at once."""
         import pyarrow as pa
@@ -151,7 +165,8 @@ class _One:
     def result(self, name: str) -> Result:
         """Give the result of an analysis for the trace; it runs once."""
         if name not in self.done:
-            self.done[name] = self.examiner.finish(name, self.measured(name), [self.trace])
+            measured = _beside(self.examiner.order.profiles.get(name), self.measured(name))
+            self.done[name] = self.examiner.finish(name, measured, [self.trace])
         return self.done[name]
 
     def measured(self, name: str) -> pa.Table:
@@ -172,6 +187,16 @@ class _One:
             return window.on_clock(0)
         start = self.session.sql("SELECT min(start_ts) FROM trace_bounds").fetchall()[0][0]
         return ALWAYS if start is None else window.on_clock(start)
+
+
+def _beside(profile: pa.Table | None, measured: pa.Table) -> pa.Table:
+    """Put the rows of a baseline before those of a trace; they are of no `trace`."""
+    import pyarrow as pa
+
+    if profile is None:
+        return measured
+    nameless = pa.nulls(profile.num_rows, pa.string())
+    return pa.concat_tables([profile.append_column("trace", nameless), measured])
 
 
 def class_of(name: str) -> Any:

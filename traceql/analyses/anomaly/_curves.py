@@ -229,7 +229,7 @@ def _finding(name: str, row: dict[str, Any]) -> Finding:
         f"{format_bytes(int(expected[peaks.argmax()]))}.",
         confidence_basis="test",
         confidence=1 - q,
-        evidence_sql=_sql(row, starts.tolist(), (starts + durs).tolist()),
+        evidence_sql=peaks_of(row, starts.tolist(), (starts + durs).tolist()),
         n_events=count,
         ts=int(starts[0]),
         dur=int(starts[-1] + durs[-1] - starts[0]),
@@ -248,7 +248,7 @@ def _finding(name: str, row: dict[str, Any]) -> Finding:
     )
 
 
-def _sql(row: dict[str, Any], starts: list[int], ends: list[int]) -> str:
+def peaks_of(row: dict[str, Any], starts: list[int], ends: list[int]) -> str:
     """Ask for the allocation event at the peak of each of the steps."""
     steps = ", ".join(f"({a}, {b})" for a, b in zip(starts, ends, strict=True))
     mine = _evidence.where({"trace": row["trace"], "device_id": row["device_id"]})

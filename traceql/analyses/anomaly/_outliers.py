@@ -145,14 +145,14 @@ def _finding(name: str, row: dict[str, Any], flagged: Flagged, method: str) -> F
         kind="long_duration",
         severity=severity(min(impact, 1.0), q),
         subject_type="op",
-        subject=_subject(row),
+        subject=subject_of(row),
         message=f"{n_events} of {row['event_count']:,} {_short(row['name'])} took "
         f"{_range(flagged.dur[0], flagged.dur[-1])} ({what}), usually "
         f"{format_ns(baseline)}; together {format_ns(float((durations - baseline).sum()))} more, "
         f"{format_ratio(impact)} of the {row['side']} time.",
         confidence_basis="test" if method == "modes" else "heuristic",
         confidence=_confidence(row, flagged) if method == "modes" else None,
-        evidence_sql=_sql(row, flagged.dur[0]),
+        evidence_sql=events_of(row, flagged.dur[0]),
         n_events=n_events,
         ts=row["start_ts"],
         dur=row["end_ts"] - row["start_ts"],
@@ -178,7 +178,7 @@ def _confidence(row: dict[str, Any], flagged: Flagged) -> float:
     return float(max(0.0, 1 - max(flagged.q, by_chance)))
 
 
-def _sql(row: dict[str, Any], least: int) -> str:
+def events_of(row: dict[str, Any], least: int) -> str:
     """Restate the stratum and its threshold as a query."""
     within = (f"ts >= {row['start_ts']}", f"ts < {row['end_ts']}")
     conditions = {"trace": row["trace"], "name": row["name"], "category": row["category"]}
@@ -208,7 +208,7 @@ def _short(name: str | None) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def _subject(row: dict[str, Any]) -> str:
+def subject_of(row: dict[str, Any]) -> str:
     """Name the stratum: stable over runs, and telling it from its neighbours."""
     parts = [row["name"] or "(no name)"]
     if row["side"] == "host":
@@ -230,7 +230,7 @@ def _table(rows: list[dict[str, Any]]) -> pa.Table:
     ordered = sorted(rows, key=lambda r: (-r.get("flagged_count", 0), -r["total_dur"]))
     kept = [
         {
-            "subject": _subject(row),
+            "subject": subject_of(row),
             "side": row["side"],
             "event_count": row["event_count"],
             "flagged_count": row.get("flagged_count", 0),
