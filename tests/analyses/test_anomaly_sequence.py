@@ -104,3 +104,31 @@ def test_too_little_is_not_judged(tmp_path):
     _, result = found_in(tmp_path, trace(STEP * 3))
     assert result.status == "abstained"
     assert "sequence" in result.reason
+
+
+def test_a_step_that_differs_is_shown_as_a_diff(tmp_path):
+    body = [f"{a}{b}" for a in "abcdef" for b in "uvwxyz"]
+    events, at = [], 0
+    for step in range(20):
+        names = list(body)
+        if step == 12:  # an evaluation in between, and two operations left out
+            names[10:10] = ["eval", "metric", "save", "log", "flush", "sync"]
+            del names[30:32]
+        events.append(host(f"ProfilerStep#{step}", at, 10 * len(names) + 8))
+        events += [host(name, at + 5 + 10 * i, 5) for i, name in enumerate(names)]
+        at += 10 * len(names) + 10
+    store = store_with(tmp_path, events)
+    result = results_of(store, "anomaly.sequence")["anomaly.sequence"]
+    diff = result.tables["step_diff"].to_pylist()
+    assert [(d["step"], d["change"], d["count"]) for d in diff] == [
+        (12, "inserted", 6),
+        (12, "removed", 2),
+    ]
+    assert diff[0]["ops"] == "eval, metric, save, log, …"
+    assert diff[1]["ops"] == "eu, ev"
+    steps = result.tables["step"].to_pylist()
+    assert [s["step"] for s in steps if s["removed"] or s["inserted"]] == [12]
+    (finding,) = [f for f in result.findings if f.kind == "unusual_step"]
+    rows = dict(zip(result.findings, evidence(store, result), strict=True))[finding]
+    assert len(rows) == finding.n_events == 2
+    assert {row[4] for row in rows} == {"eval", "ew"}

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from traceql.analyses import _evidence, _warmup
+from traceql.analyses.anomaly import _departures
 from traceql.analyses.anomaly.sequence import NUMBERS
 from traceql.model.result import Exhibit, Finding, Result, abstain, severity
 from traceql.model.units import format_ratio
@@ -23,6 +25,7 @@ ORDER = 2
 MERGE = ORDER + 4
 """Hits this many places from each other are one event."""
 
+_HIDDEN = {"of_device", *(field.name for field in _departures.FIELDS)}
 _MOST_RATIO = 0.01
 _LEAST_STEPS = 3
 _REMEDY = "Record the single operations: slices of threads, or work of device streams."
@@ -33,7 +36,7 @@ SCHEMA = pa.schema(
         ("most_seen", pa.int64()),
         ("hit_count", pa.int64()), ("event_count", pa.int64()), ("event_bits", pa.float64()),
         ("first_ts", pa.int64()), ("start_ts", pa.int64()), ("end_ts", pa.int64()),
-        ("event_dur", pa.int64()), ("total_dur", pa.int64()),
+        ("event_dur", pa.int64()), ("total_dur", pa.int64()), *_departures.FIELDS,
     ]
 )  # fmt: skip
 
@@ -118,7 +121,7 @@ def measure(tables: Tables, least_bits: float, least_ops: int, most_ops: int) ->
     """Score one sequence.
 
     Args:
-        tables: sequence (one track's, in order), track, iteration.
+        tables: sequence (one track's, in order), track, iteration, symbol.
         least_bits: see `events`.
         least_ops: a shorter sequence is counted only.
         most_ops: a longer one is cut.
@@ -135,17 +138,27 @@ def measure(tables: Tables, least_bits: float, least_ops: int, most_ops: int) ->
     steady = _warmup.steady(tables["iteration"])
     start, end = _window(ts, sequence["issued_ts"].to_numpy(), steady)
     first, last = np.searchsorted(ts, (start, end)).tolist()
-    if last - first > most_ops:
+    cut = last - first > most_ops
+    if cut:
         end = int(ts[first + most_ops])
         last = int(np.searchsorted(ts, end))
     kept = slice(first, last)
     symbols = sequence["symbol"].to_numpy()[kept].astype(np.int64)
-    ts = ts[kept]
     dur = sequence["dur"].to_numpy()[kept]
+    compared: dict[str, Any] = {}
+    if steady and steady.steps >= _LEAST_STEPS and last - first >= least_ops:
+        ids, issued = (sequence[c].to_numpy()[kept] for c in ("id", "issued_ts"))
+        ops = _departures.Ops(ids, ts[kept], dur, symbols, issued)
+        steps = _warmup.of_main_track(tables["iteration"]).filter(
+            (pc.field("ts") >= steady.start)
+            & (pc.field("ts") + pc.field("dur") <= (end if cut else steady.end))
+        )
+        compared = _departures.measure(ops, steps, tables["symbol"], track)
+    ts = ts[kept]
     row: dict[str, Any] = {
         "track_id": track, "track": names.get(track), "op_count": len(ts),
         "of_device": sequence["of_device"][0].as_py(), "start_ts": start, "end_ts": end,
-        "total_dur": int(dur.sum()),
+        "total_dur": int(dur.sum()), **compared,
     }  # fmt: skip
     if len(ts) < max(least_ops, ORDER + 1) or (steady and steady.steps < _LEAST_STEPS):
         return pa.Table.from_pylist([row], SCHEMA)
@@ -193,21 +206,24 @@ def conclude(name: str, measured: pa.Table, least_bits: float, most_mean_bits: f
     orderly = [row for row in judged if _is_orderly(row, most_mean_bits)]
     struck = [row for row in orderly if row["event_count"]]
     findings = [_finding(name, row, least_bits) for row in struck]
+    findings += [f for row in judged if (f := _departures.finding(name, row)) is not None]
     findings.sort(key=lambda f: (-int(f.severity), -f.n_events, f.subject))
     count = sum(row["op_count"] for row in orderly)
     told = sum(row["event_count"] for row in struck)
     where = f"{count:,} operations of {len(orderly)} orderly sequences"
-    shown = pa.schema([*[f for f in SCHEMA if f.name != "of_device"], ("is_orderly", pa.bool_())])
+    shown = pa.schema([*[f for f in SCHEMA if f.name not in _HIDDEN], ("is_orderly", pa.bool_())])
+    steps = _departures.tables(judged)
     for row in judged:
         row["is_orderly"] = row in orderly
     return Result(
         name,
         status="ok" if findings else "empty",
         findings=tuple(findings),
-        tables={"sequence": pa.Table.from_pylist(judged, shown)},
+        tables={"sequence": pa.Table.from_pylist(judged, shown), **steps},
         exhibits=(
             Exhibit("sequence", "table", "Sequences of operations",
                     note="A sequence that its past does not predict has no order to depart from."),
+            *_departures.exhibits(steps),
         ),
         headline=f"{told} unexpected places in {where}."
         if findings

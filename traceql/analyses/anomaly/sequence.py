@@ -17,10 +17,14 @@ NAME = "anomaly.sequence"
 NUMBERS = "0x[0-9a-fA-F]+|[0-9]+"
 """What two names of one operation may differ in."""
 
+_NUMBERED = f"""
+SELECT id, regexp_replace(text, '{NUMBERS}', '#', 'g') AS plain,
+  dense_rank() OVER (ORDER BY plain)::INTEGER AS symbol
+FROM dim_name
+"""  # noqa: S608
+_SYMBOLS = f"SELECT DISTINCT symbol, plain AS text FROM ({_NUMBERED}) ORDER BY symbol"  # noqa: S608
 _SEQUENCE = f"""
-WITH symbol AS (
-  SELECT id, dense_rank() OVER (ORDER BY regexp_replace(text, '{NUMBERS}', '#', 'g')) AS symbol
-  FROM dim_name)
+WITH symbol AS ({_NUMBERED})
 SELECT
   s.track_id, s.id, s.ts, coalesce(n.symbol, 0)::INTEGER AS symbol,
   CASE WHEN g.slice_id IS NULL THEN coalesce(s.self_dur, 0) ELSE s.dur END AS dur,
@@ -57,6 +61,13 @@ class Sequence:
     the mean, or one that surprises at more than one place in a hundred, has no order to depart
     from: it stands in the table and makes no finding.
 
+    Beside this, steps are compared whole: each with the usual one, which most are equal to (or,
+    where no two are, the one whose operations are counted most like the median); runs of the same
+    operation count once. The fewest insertions and removals that turn one into the other (Myers
+    1986) are its distance; the tables `step` and `step_diff` show them as a diff. Where most steps
+    are alike to a twentieth, few that differ by a tenth, of at least eight, are a finding
+    (`unusual_step`).
+
     A finding is a stream or a thread. `value` is the median surprise of its events in bits,
     `effect` that over the mean of the sequence, `impact_ratio` the time of the unexpected
     operations (of calls: their own) as a share of that of the sequence. Confidence is argued, not
@@ -76,6 +87,7 @@ class Sequence:
     needs: ClassVar[tuple[str, ...]] = ("iteration",)
     inputs: ClassVar[Mapping[str, Input]] = {
         "track": Input(_TRACKS),
+        "symbol": Input(_SYMBOLS),
         "sequence": Input(_SEQUENCE, order_by=("ts", "id"), partition_by="track_id"),
     }
 
