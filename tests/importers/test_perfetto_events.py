@@ -211,12 +211,14 @@ def test_clocks_are_related_by_the_last_snapshot_before(tmp_path: Path) -> None:
         MAIN, at(3, 500, "first"), at(3, 1100, "second"), at(6, 1234, "boot"),
         snapshot((3, 2000), (1, 70_000)), at(1, 70_001, "over another"),
         packet(None, (6, incremental), sequence=7),
-        at(64, 3, "first step", 7), at(64, 4, "second step", 7),
+        at(64, 3, "first step", 7),
+        packet(2, (58, 64), (60, message((1, 77), (2, "told between"))), sequence=7),
+        at(64, 4, "second step", 7),
         at(64, 4, "elsewhere", 8), at(9, 4, "unrelated"),
     ), tmp_path)  # fmt: skip
     assert dict(ask("SELECT name, ts FROM slice")) == {
         "before any": 1010, "first": 1450, "second": 2090, "boot": 1234,
-        "over another": 2991, "first step": 9300, "second step": 9700,
+        "over another": 2991, "first step": 9300, "second step": 9900,
     }  # fmt: skip
     assert ask.codes()["clock_sync_failure_no_path"] == 2
 

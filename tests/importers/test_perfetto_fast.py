@@ -18,6 +18,7 @@ from perfetto_encoder import (
     event,
     message,
     packet,
+    process,
     snapshot,
     thread,
     trace,
@@ -54,7 +55,11 @@ def chance_trace(seed: int, count: int = 400) -> bytes:
     texts = [(1, categories), (2, names), (3, keys), (29, ["one", 'tw"o'])]
     interned = (12, message(*((n, message((1, i), (2, t)))
                               for n, table in texts for i, t in enumerate(table, 1))))  # fmt: skip
+    running = message(
+        (1, message((1, 6), (2, 1500))), (1, message((1, 64), (2, 1), (3, 1), (4, 3)))
+    )
     packets = [snapshot((6, 1000), (3, 400)), packet(0, (41, 1), sequence=9)]
+    packets += [packet(None, (6, running), sequence=s) for s in (1, 2)]
     for s in (1, 2):
         defaults = (59, message((58, 3), (11, message((11, 10 * s)))))
         packets += [
@@ -66,6 +71,15 @@ def chance_trace(seed: int, count: int = 400) -> bytes:
         ]
 
     def annotation() -> tuple[int, Value]:
+        if chance.random() < 0.2:
+            inner = message((10, "n"), chance.choice([(5, 0.5), (2, 1), (6, "x")]))
+            return 4, chance.choice([
+                message((10, "free"), (6, chance.choice("abcdefgh") * chance.randrange(3))),
+                message((1, 2), (5, chance.random())), message((1, 1), (7, 1 << 63)),
+                message((10, "nested"), (11, inner)), message((10, "array"), (12, inner)),
+                message((10, "json"), (9, "[1]")), message((10, ""), (3, 1)), message((3, 1 << 63)),
+                message((1, 4), (6, "x"), (6, "y")), message((1, 3), (17, 3)),
+            ])  # fmt: skip
         kind = chance.choice([2, 3, 3, 4, 4, 17, 6])
         value = {
             2: chance.randrange(2), 3: chance.randrange(1 << 40), 17: 1,
@@ -79,15 +93,19 @@ def chance_trace(seed: int, count: int = 400) -> bytes:
         ts += chance.randrange(-50, 200)
         inner: list[tuple[int, Value]] = []
         if chance.random() < 0.8:
-            inner += [(10, chance.randint(1, 4)), (3, [chance.randint(1, 4)])]
+            inner.append(chance.choice([(10, chance.randint(1, 4)), (23, f"e{ts % 5}")]))
+            inner.append(chance.choice([(3, [chance.randint(1, 4)]), (22, "hip_api"), (22, "io")]))
         inner += [annotation() for _ in range(chance.choice([0, 0, 1, 2, 3]))]
-        track: int | None = chance.choice([None, 10 * s, 10 * s, 11])
+        track: int | None = chance.choice([None, 10 * s, 10 * s, 11, 700 + chance.randrange(30)])
         if kind == 4:
             track = 10 * s + 2
             inner = [(30, chance.randrange(-9, 1 << 30)) if chance.random() < 0.7 else (44, 1.25)]
         if chance.random() < 0.3:
-            inner.append((47, Fixed(chance.randrange(12))))
+            inner.append((chance.choice([47, 48]), Fixed(chance.randrange(12))))
         clock: list[tuple[int, Value]] = [(58, 6)] if chance.random() < 0.3 else []
+        late = ts
+        if not clock and chance.random() < 0.1:
+            clock, late = [(58, 64)], chance.randrange(40)
         body: list[tuple[int, Value]] = [(9, kind), *inner]
         if track is not None:
             body.append((11, track))
@@ -101,12 +119,48 @@ def chance_trace(seed: int, count: int = 400) -> bytes:
         elif odd < 0.055:
             body[0] = (9, 5)
         flags = 2 if chance.random() < 0.9 else 0
-        packets.append(packet(ts, (11, message(*body)), *clock, sequence=s, flags=flags))
+        packets.append(packet(late, (11, message(*body)), *clock, sequence=s, flags=flags))
         if odd > 0.995:
             packets.append(packet(ts, interned, sequence=s, flags=1))  # defaults are forgotten
     middle = len(packets) // 2
     packed = message((50, zlib.compress(trace(*packets[middle : middle + 60]))))
     return trace(*packets[:middle], packed, *packets[middle + 60 :])
+
+
+def work_trace(seed: int, count: int = 300) -> bytes:
+    """Calls, kernels and copies of AMD's tools, with args of many spellings."""
+    chance = random.Random(seed)
+    packets = [described(1, (3, process(7, "app"))), described(2, (4, thread(7, 7, "t")), (5, 1))]
+    packets += [described(u, (2, f"COMPUTE GPU [{u}] QUEUE [0] GPU"), (5, 1)) for u in (3, 4)]
+    packets.append(described(5, (2, "THREAD 1 (77)"), (5, 1)))
+    for n in range(count):
+        category = chance.choice(["hip_api", "kernel_dispatch", "rocm_kernel_dispatch",
+                                  "memory_copy", "hsa_api", "other"])  # fmt: skip
+        args: dict[str, int | str] = {"corr_id": n // 2, "begin_ns": n}
+        if chance.random() < 0.1:
+            args = {"stack_id": -n} if chance.random() < 0.5 else {}
+        if "api" not in category:
+            args |= {chance.choice(["agent", "dst_agent", "node_id"]): f"GPU-{n % 3}",
+                     "stream_ID": chance.randrange(3), "LDS_Block_Size": n % 2 * 512}  # fmt: skip
+            sizes: list[int | str] = [256, "(64,2,1)", "(0,1,1)"]
+            args |= {"workgroup_size": chance.choice(sizes), "grid_size": chance.choice(sizes)}
+            args |= {"copy_bytes": chance.randrange(-1, 9)} if chance.random() < 0.7 else {}
+        made: list[tuple[int, Value]] = [
+            (4, message((10, key), (6 if isinstance(value, str) else 4, value)))
+            for key, value in args.items()
+        ]
+        name = chance.choice(["MEMORY_COPY_HOST_TO_DEVICE", "MEMORY_COPY_DEVICE_TO_HOST", "k<1>"])
+        track = chance.choice([2, 3, 4]) if chance.random() < 0.95 else chance.choice([5, 9])
+        kind = chance.choice([1, 1, 2])
+        packets.append(event(n * 10, kind, track, (23, name), (22, category), *made))
+    return trace(*packets)
+
+
+@pytest.mark.parametrize("seed", [*range(6), *(pytest.param(s, marks=pytest.mark.fuzz)
+                                               for s in range(6, 100))])  # fmt: skip
+def test_the_same_work_both_ways(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast, "_SHORTEST", [1, 30][seed % 2])
+    compare(work_trace(seed), 1 << 22)
 
 
 def compare(data: bytes, step: int) -> None:
@@ -139,9 +193,9 @@ def test_a_real_trace_goes_through_columns(shared: Path, monkeypatch: pytest.Mon
     taken: list[int] = []
     run = fast.Fast.run
 
-    def counted(self: fast.Fast, buffer: bytes, columns: Any, holes: Any) -> Any:
-        found = run(self, buffer, columns, holes)
-        taken.append(columns.shape[1] if found is not None else 0)
+    def counted(self: fast.Fast, buffer: bytes, packets: Any) -> Any:
+        found = run(self, buffer, packets)
+        taken.append(packets.columns.shape[1] if found is not None else 0)
         return found
 
     monkeypatch.setattr(fast.Fast, "run", counted)

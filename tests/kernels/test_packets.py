@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -20,37 +21,65 @@ SMALL, IIDS = st.integers(0, 2**40), st.integers(1, 2**31)
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
 
+class Made(NamedTuple):
+    """An annotation: its bytes, the integer or else the other value in it, and what is its form."""
+
+    raw: bytes
+    integers: list[int]
+    others: list[bytes | int]
+    form: tuple[Any, ...]
+
+
 @st.composite
-def annotations(draw: st.DrawFn) -> tuple[bytes, list[int], bool]:
-    """An annotation, the integer in it, and whether it is plain."""
-    kind = draw(st.sampled_from([2, 3, 4, 17, 6, 5]))
+def annotations(draw: st.DrawFn) -> Made:
+    kind = draw(st.sampled_from([2, 3, 4, 17, 6, 5, 7, 11]))
     value = draw({2: st.booleans(), 3: st.integers(0, 2**64 - 1), 4: INT64, 17: IIDS,
-                  6: st.text(), 5: st.floats()}[kind])  # fmt: skip
-    plain = kind != 5 and not (kind == 3 and value >= 2**63)
-    return message((1, draw(IIDS)), (kind, value)), [value] if kind in {3, 4} else [], plain
+                  6: st.text(), 5: st.floats(), 7: SMALL, 11: st.binary()}[kind])  # fmt: skip
+    name: tuple[int, Any] = draw(st.one_of(st.tuples(st.just(1), IIDS),
+                                           st.tuples(st.just(10), st.text())))  # fmt: skip
+    raw = message(name, (kind, value))
+    whole = Made(raw, [], [raw], (None,))
+    if not name[1] or kind == 11 or (kind in {3, 4} and not -(2**63) < value < 2**63):
+        return whole
+    if kind in {3, 4}:
+        return Made(raw, [value], [], (name, kind))
+    if kind == 2:
+        return Made(raw, [], [], (name, kind, value))
+    bits = struct.unpack("<q", struct.pack("<d", value))[0] if kind == 5 else value
+    if bits == -(2**63):
+        return whole
+    return Made(raw, [], [value.encode() if kind == 6 else bits], (name, kind))
 
 
 @st.composite
-def events(draw: st.DrawFn) -> tuple[bytes, dict[int, int] | None, list[int]]:
-    """A packet, its columns (None: an odd one), and the integers of its annotations."""
+def events(draw: st.DrawFn) -> tuple[bytes, dict[int, int] | None, dict[int, str]]:
+    """A packet, its columns (None: an odd one), and the name and category that stand in it."""
     told = {at.TS: draw(SMALL), at.SEQUENCE: draw(SMALL), at.FLAGS: draw(st.sampled_from([0, 2])),
             at.CLOCK: draw(st.sampled_from([0, 3, 64])), at.TYPE: draw(st.integers(1, 4)),
-            at.HAS_UUID: draw(st.integers(0, 1)), at.NAME: draw(st.integers(0, 2**40)),
-            at.CATEGORY: draw(st.one_of(st.just(0), IIDS)),
-            at.HAS_FLOW: draw(st.integers(0, 1))}  # fmt: skip
+            at.HAS_UUID: draw(st.integers(0, 1)), at.HAS_FLOW: draw(st.integers(0, 1)),
+            at.HAS_END: draw(st.integers(0, 1))}  # fmt: skip
     inner = [(9, told[at.TYPE])]
-    inner += [(10, told[at.NAME])] if told[at.NAME] else []
+    texts: dict[int, str] = {}
+    for column, numbered, spelled in ((at.NAME, 10, 23), (at.CATEGORY, 3, 22)):
+        named = draw(st.one_of(st.just(0), IIDS, st.text(min_size=1)))
+        if isinstance(named, str):
+            texts[column] = named
+            inner.append((spelled, named))
+        else:
+            told[column] = named
+            packed = numbered == 3 and draw(st.booleans())
+            inner += [(numbered, [named] if packed else named)] if named else []
     if told[at.HAS_UUID]:
         uuid = draw(st.integers(0, 2**64 - 1))
         told[at.UUID] = uuid - 2**64 if uuid >> 63 else uuid
         inner.append((11, uuid))
-    if told[at.CATEGORY]:
-        packed = draw(st.booleans())
-        inner.append((3, [told[at.CATEGORY]] if packed else told[at.CATEGORY]))
     if told[at.HAS_FLOW]:
         flow = draw(INT64)
         told[at.FLOW] = flow
         inner.append((47, Fixed(flow % 2**64)))
+    if told[at.HAS_END]:
+        told[at.FLOW_END] = draw(INT64)
+        inner.append((48, Fixed(told[at.FLOW_END] % 2**64)))
     if told[at.TYPE] == 4:
         if draw(st.booleans()):
             told |= {at.VALUE_KIND: at.OF_INT, at.VALUE: draw(INT64)}
@@ -61,7 +90,7 @@ def events(draw: st.DrawFn) -> tuple[bytes, dict[int, int] | None, list[int]]:
             told |= {at.VALUE_KIND: at.OF_DOUBLE, at.VALUE: bits}
             inner.append((44, value))
     made = draw(st.lists(annotations(), max_size=4))
-    inner += [(4, raw) for raw, _, _ in made]
+    inner += [(4, each.raw) for each in made]
     fields = [
         (8, told[at.TS]),
         (10, told[at.SEQUENCE]),
@@ -69,12 +98,11 @@ def events(draw: st.DrawFn) -> tuple[bytes, dict[int, int] | None, list[int]]:
     ]
     fields += [(13, told[at.FLAGS])] if told[at.FLAGS] else []
     fields += [(58, told[at.CLOCK])] if told[at.CLOCK] else []
-    plain = all(each[2] for each in made)
+    plain = True
     if draw(st.integers(0, 9)) == 0:
         fields.append(draw(st.sampled_from([(12, b""), (60, b""), (41, 1), (13, 1), (900, 7)])))
         plain = False
-    # The order of annotations is drawn too, so their integers are told by the bytes themselves.
-    return message(*fields), told if plain else None, []
+    return message(*fields), told if plain else None, texts
 
 
 def scanned(data: bytes, capacity: int = 1000) -> tuple[at.Packets, list[int]]:
@@ -84,40 +112,60 @@ def scanned(data: bytes, capacity: int = 1000) -> tuple[at.Packets, list[int]]:
 
 @given(st.lists(events(), max_size=6))
 def test_columns_are_what_was_written(
-    made: list[tuple[bytes, dict[int, int] | None, list[int]]],
+    made: list[tuple[bytes, dict[int, int] | None, dict[int, str]]],
 ) -> None:
     data = trace(*(raw for raw, _, _ in made))
     found, odd = scanned(data)
     assert found.next == len(data)
     assert odd == [int(told is None) for _, told, _ in made]
-    for number, (raw, told, _) in enumerate(made):
+    for number, (raw, told, texts) in enumerate(made):
         column = found.columns[:, number].tolist()
         assert data[column[at.START] : column[at.END]] == raw
         for name, value in (told or {}).items():
             assert column[name] == value, name
+        for name, text in texts.items() if told else ():
+            place, size = column[name + 1 : name + 3]
+            assert data[place : place + size] == text.encode()
+            assert column[name] != 0
 
 
 @given(st.lists(annotations(), min_size=1, max_size=5), st.lists(annotations(), max_size=5))
-def test_shapes_tell_annotations_apart_but_for_their_integers(
-    one: list[tuple[bytes, list[int], bool]], other: list[tuple[bytes, list[int], bool]]
+def test_shapes_tell_annotations_apart_but_for_their_values(
+    one: list[Made], other: list[Made]
 ) -> None:
-    def packet(made: list[tuple[bytes, list[int], bool]]) -> bytes:
-        event = message((9, 3), *((4, raw) for raw, _, _ in made))
-        return message((8, 1), (11, event))
+    def packet(made: list[Made]) -> bytes:
+        return message((8, 1), (11, message((9, 3), *((4, each.raw) for each in made))))
 
-    found, odd = scanned(trace(packet(one), packet(other), packet(one)))
-    columns, plain = found.columns, all(each[2] for each in one)
-    assert odd[0] == odd[2] == int(not plain)
-    if not plain:
-        return
-    numbers = [n for _, ns, _ in one for n in ns]
-    assert columns[at.INTEGERS, 0] == len(numbers)
-    assert found.holes[: len(numbers), 0].tolist() == numbers
+    data = trace(packet(one), packet(other), packet(one))
+    found, odd = scanned(data)
+    assert odd == [0, 0, 0]
+    columns = found.columns
+    for number, made in ((0, one), (1, other)):
+        integers = [n for each in made for n in each.integers]
+        assert columns[at.INTEGERS, number] == len(integers)
+        assert found.holes[: len(integers), number].tolist() == integers
+        others = [n for each in made for n in each.others]
+        assert columns[at.TEXTS, number] == len(others)
+        for hole, value in enumerate(others):
+            place, size, key = found.texts[3 * hole : 3 * hole + 3, number].tolist()
+            if isinstance(value, int):
+                assert (size, key) == (0, value)
+            else:
+                assert data[place : place + abs(size)] == value
     assert columns[at.SHAPE, 0] == columns[at.SHAPE, 2] != 0
-    if not odd[1] and [raw for raw, _, _ in one] == [raw for raw, _, _ in other]:
-        assert columns[at.SHAPE, 0] == columns[at.SHAPE, 1]
-    if not other:
-        assert columns[at.SHAPE, 1] == 0
+    alike = [each.form for each in one] == [each.form for each in other]
+    assert (columns[at.SHAPE, 0] == columns[at.SHAPE, 1]) == alike
+
+
+@given(st.lists(st.sampled_from([b"", b"a", b"ab", b"b"]), max_size=8))
+def test_equal_texts_are_told(texts: list[bytes]) -> None:
+    at_, size = np.cumsum([0, *map(len, texts)])[:-1], np.array([len(t) for t in texts], np.int64)
+    data = np.frombuffer(b"".join(texts), np.uint8)
+    first = np.array([texts.index(text) for text in texts], np.int64)
+    assert at.same(data, at_, size, first)
+    assert at.same(data, at_, size, first * 0) == (len(set(texts)) < 2)
+    with pytest.raises(ValueError, match="outside"):
+        at.same(data, np.array([len(data)]), np.array([1]), np.zeros(1, np.int64))
 
 
 @given(st.binary(max_size=300), st.integers(1, 5))
@@ -147,6 +195,18 @@ def test_more_integers_than_there_is_room_for_are_odd() -> None:
 
     _, odd = scanned(trace(packet(at.HOLES), packet(at.HOLES + 1)))
     assert odd == [0, 1]
+    made = [(4, message((1, 1), (6, "x")))] * (at.TEXT_HOLES + 1)
+    texts = (message((8, 1), (11, message((9, 3), *part))) for part in (made[1:], made))
+    assert scanned(trace(*texts))[1] == [0, 1]
+
+
+def test_packets_of_kernel_events_are_told() -> None:
+    bundle = message((1, 3), (2, b""))
+    data = trace(message((1, bundle), (10, 7)), message((1, bundle), (8, 5)))
+    found, odd = scanned(data)
+    assert odd == [at.BUNDLE, 1]
+    start, end = found.columns[[at.VALUE, at.UUID], 0].tolist()
+    assert data[start:end] == bundle
 
 
 def test_start_must_lie_in_the_data() -> None:

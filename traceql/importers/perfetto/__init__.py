@@ -21,7 +21,7 @@ class Perfetto:
 
     Attributes:
         path: `slow` reads packet by packet, `fast` runs of plain track events by compiled kernels,
-            with the same rows as result; `auto` takes fast beyond the first 8 MiB.
+            with the same rows as result; `auto` takes fast for files of 2 MiB and more.
     """
 
     path: str = "auto"

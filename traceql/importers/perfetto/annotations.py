@@ -10,7 +10,8 @@ from traceql.importers.perfetto.messages import ANNOTATION, NESTED_VALUE
 from traceql.importers.perfetto.wire import Fields, decode
 
 if TYPE_CHECKING:
-    from traceql.importers.perfetto.context import Context
+    from collections.abc import Callable
+
     from traceql.importers.perfetto.sequences import Sequence
 
 _DEEPEST = 64
@@ -18,10 +19,14 @@ _VALUES = ("bool", "uint", "int", "double", "string", "pointer", "nested", "lega
 
 
 class Annotations:
-    """Writes annotations of one file."""
+    """Writes annotations of one file.
 
-    def __init__(self, context: Context) -> None:
-        self._count = context.diagnostics.count
+    Args:
+        count: called with a code for what is wrong.
+    """
+
+    def __init__(self, count: Callable[[str], None]) -> None:
+        self._count = count
         self._quoted: dict[str, str] = {}
 
     def write(self, annotations: list[bytes], sequence: Sequence) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from traceql.importers.perfetto.messages import CLOCK, CLOCK_SNAPSHOT
 from traceql.importers.perfetto.wire import decode
@@ -23,6 +24,20 @@ _NAMES = {
 
 Clock = tuple[int, int]
 """Sequence (0: of the whole trace) and number."""
+
+
+class Way(NamedTuple):
+    """How times of a clock become times of the trace.
+
+    Attributes:
+        multiplier: ns in one unit.
+        running: the last time, ns, where times are differences to the one before.
+        steps: what two clocks showed together, one step after the other.
+    """
+
+    multiplier: int
+    running: int | None
+    steps: list[tuple[list[int], list[int]]]
 
 
 @dataclass
@@ -117,19 +132,25 @@ class Clocks:
             time = pair.convert(time)
         return time
 
-    def steps(self, clock: Clock) -> list[tuple[list[int], list[int]]] | None:
-        """Give what leads from a clock to that of the trace, pair by pair: times of both.
+    def is_running(self, clock: Clock) -> bool:
+        """Tell whether times of a clock are differences to the one before."""
+        return clock in self._running
 
-        None where times of the clock cannot be moved without looking at each.
-        """
+    def way(self, clock: Clock) -> Way | None:
+        """Give what leads from a clock to that of the trace; None where nothing does."""
         if clock == self.trace_clock:
-            return []
-        if clock in self._running or self._multipliers.get(clock, 1) != 1:
-            return None
+            return Way(1, None, [])
         if clock not in self._paths:
             self._paths[clock] = self._path(clock)
         path = self._paths[clock]
-        return None if path is None else [(pair.source, pair.target) for pair in path]
+        if path is None:
+            return None
+        steps = [(pair.source, pair.target) for pair in path]
+        return Way(self._multipliers.get(clock, 1), self._running.get(clock), steps)
+
+    def run_on(self, clock: Clock, time: int) -> None:
+        """Set what the next difference of a clock is added to."""
+        self._running[clock] = time
 
     def _path(self, clock: Clock) -> list[_Pair] | None:
         """Find the shortest way to the clock of the trace."""

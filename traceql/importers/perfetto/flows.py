@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from traceql.importers.perfetto.context import Context
 
     Int64 = NDArray[np.int64]
-    Bool = NDArray[np.bool_]
 
-_TERMINATES, _ENCLOSING = 1, 2
+TERMINATES, ENCLOSING = 1, 2
 _BATCH_ROWS = 1 << 16
 
 
@@ -35,18 +34,26 @@ class Flows:
     ) -> None:  # fmt: skip
         """Add a point: of the slice of an ordinal, or of the one that ends at a time."""
         self._ids.append(flow_id)
-        flags = _TERMINATES * terminates | _ENCLOSING * enclosing
+        flags = TERMINATES * terminates | ENCLOSING * enclosing
         # What ends at a time encloses the nanosecond before.
         self._numbers.extend((ordinal, ts - enclosing, track_id, flags))
 
     def points(
-        self, flow_ids: Int64, ordinals: Int64, ts: Int64, track_ids: Int64, enclosing: Bool
+        self, flow_ids: Int64, ordinals: Int64, ts: Int64, tracks: Int64, flags: Int64
     ) -> None:
-        """Add points that do not terminate, of many events."""
+        """Add points of many events.
+
+        Args:
+            flow_ids: int64 [n], as bits.
+            ordinals: int64 [n].
+            ts: int64 [n].
+            tracks: int64 [n].
+            flags: int64 [n], of TERMINATES and ENCLOSING.
+        """
         import numpy as np
 
-        flags = enclosing.astype(np.int64) * _ENCLOSING
-        rows = np.stack([ordinals, ts - enclosing, track_ids, flags], axis=1)
+        before = ts - (flags & ENCLOSING != 0)
+        rows = np.stack([ordinals, before, tracks, flags], axis=1)
         self._ids.frombytes(flow_ids.tobytes())
         self._numbers.frombytes(np.ascontiguousarray(rows).tobytes())
 
@@ -62,7 +69,7 @@ class Flows:
             return
         ids = np.frombuffer(self._ids, np.uint64)
         ordinal, ts, track, flags = np.frombuffer(self._numbers, np.int64).reshape(-1, 4).T
-        ends = flags & _TERMINATES != 0
+        ends = flags & TERMINATES != 0
         order = np.lexsort((ordinal, ts, ids))
         key, over = ids[order], ends[order]
         first = np.ones(len(order), np.bool_)
@@ -71,7 +78,7 @@ class Flows:
         step[order] = np.where(over, 2, np.where(first, 0, 1))
         steps = np.array(["start", "step", "end"], object)
         bindings = np.array(["own", "enclosing"], object)
-        bound = (flags & _ENCLOSING != 0).astype(np.int64)
+        bound = (flags & ENCLOSING != 0).astype(np.int64)
         for start in range(0, len(order), _BATCH_ROWS):
             here = slice(start, start + _BATCH_ROWS)
             yield Chunk("flow_point", tables.conform("flow_point", {

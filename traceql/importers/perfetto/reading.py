@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from traceql.errors import CorruptTrace
 from traceql.importers.perfetto.actors import as_json
-from traceql.importers.perfetto.clocks import BOOTTIME
+from traceql.importers.perfetto.clocks import BOOTTIME, clock_of
 from traceql.importers.perfetto.context import Context
 from traceql.importers.perfetto.described import Described
 from traceql.importers.perfetto.facts import Facts
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 READ_BYTES = 1 << 20
 _ROUND = 4096
 """Packets after which full batches are given."""
-LARGE_BYTES = 8 << 20
+LARGE_BYTES = 2 << 20
 """Smaller traces are read before the kernels of the fast path would be loaded."""
 _DEEPEST = 2
 """Compressed packets may hold compressed packets, but not for ever."""
@@ -81,6 +81,8 @@ class Reading:
         self._held: list[tuple[int, Fields]] | None = []
         self._held_bytes = 0
         self._packets = self._good = 0
+        file = source.path
+        self._is_large_file = file.is_file() and file.stat().st_size >= LARGE_BYTES
 
     def chunks(self) -> Iterator[Chunk]:
         """Give all chunks.
@@ -101,6 +103,7 @@ class Reading:
 
     def _finish(self) -> Iterator[Chunk]:
         context = self._context
+        context.diagnostics.offset = None
         self._described.finish()
         try:
             self._facts.finish()
@@ -143,14 +146,15 @@ class Reading:
         """Tell whether it pays to load the kernels."""
         if self._held or self._path == "slow":
             return False
-        return self._path == "fast" or splitter.passed >= LARGE_BYTES or self._fast is not None
+        known = self._path == "fast" or self._is_large_file or self._fast is not None
+        return known or splitter.passed >= LARGE_BYTES
 
     def _batches(self, splitter: Splitter, within: int | None, depth: int) -> bool:
         """Read the packets in the buffer; False where there is none whole."""
         if self._fast is None:
             from traceql.importers.perfetto.fast import Fast
 
-            self._fast = Fast(self._context, self._described, self._events.flows, self._sequences)
+            self._fast = Fast(self._context, self._described, self._events, self._sequences)
         from traceql.importers.perfetto.fast import runs
         from traceql.kernels.packets import Scanner
 
@@ -159,10 +163,9 @@ class Reading:
         batch = splitter.batch(self._scanners[depth])
         if batch is None:
             return False
-        for start, end, is_plain in runs(batch.packets.columns):
-            if is_plain and not self._held:
-                columns = batch.packets.columns[:, start:end]
-                chunks = self._fast.run(batch.buffer, columns, batch.packets.holes[:, start:end])
+        for start, end, odd in runs(batch.packets.columns):
+            if odd == 0 and not self._held:
+                chunks = self._fast.run(batch.buffer, batch.packets.part(start, end))
                 if chunks is not None:
                     self._packets += end - start
                     self._good += end - start
@@ -260,12 +263,13 @@ class Reading:
             return
         if "track_descriptor" in packet:
             self._described.descriptor(packet["track_descriptor"])
-        for name, read in self._timed.items():
-            if name in packet:
-                ts = self._context.ts(
-                    packet.get("timestamp"), packet.get("timestamp_clock_id"), sequence
-                )
-                if ts is not None:
+        timed = [read for name, read in self._timed.items() if name in packet]
+        if timed or self._is_step(packet, sequence):
+            ts = self._context.ts(
+                packet.get("timestamp"), packet.get("timestamp_clock_id"), sequence
+            )
+            if ts is not None:
+                for read in timed:
                     read(packet, sequence, ts)
         if "ftrace_events" in packet:
             self._ftrace.bundle(packet["ftrace_events"], sequence)
@@ -274,6 +278,13 @@ class Reading:
                 take(packet[name])
         if UNKNOWN in packet:
             self._unread(packet)
+
+    def _is_step(self, packet: Fields, sequence: Sequence) -> bool:
+        """Tell whether the time of a packet, whatever is in it, is one that the next adds to."""
+        number = packet.get("timestamp_clock_id") or sequence.clock_id
+        if not number or "timestamp" not in packet or "clock_snapshot" in packet:
+            return False
+        return self._context.clocks.is_running(clock_of(number, sequence.number))
 
     def _old_descriptors(self, packet: Fields, sequence: Sequence) -> None:
         """Read the descriptors of a sequence itself, from before there were tracks."""

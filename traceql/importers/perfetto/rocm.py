@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from traceql.importers.perfetto.context import Device
@@ -20,11 +21,19 @@ HOST = frozenset({
     "hip_api", "hsa_api", "marker_api", "rccl_api", "rocm_hip_api", "rocm_hsa_api",
     "rocm_marker_api", "rocm_rccl_api", "hip_runtime_api", "hip_compiler_api",
 })  # fmt: skip
-_KERNELS = frozenset({"kernel_dispatch", "rocm_kernel_dispatch"})
-_COPIES = frozenset({"memory_copy", "rocm_memory_copy"})
+KERNELS = frozenset({"kernel_dispatch", "rocm_kernel_dispatch"})
+COPIES = frozenset({"memory_copy", "rocm_memory_copy"})
 LAUNCHES = frozenset({"hip_api", "hsa_api", "rocm_hip_api", "rocm_hsa_api", "hip_runtime_api"})
-WORK = _KERNELS | _COPIES
+WORK = KERNELS | COPIES
 SCOPE = "rocm"
+STREAMS = ("stream_ID", "stream_id", "stream", "queue", "queue_id")
+SIZES = ("copy_bytes", "bytes", "size")
+SAID = frozenset({
+    *STREAMS, "agent", "node_id", "grid_size", "workgroup_size", "VGPR_Count", "LDS_Block_Size",
+    "group_segment_size", "src_agent", "src_device", "src_node", "dst_agent", "dst_device",
+    "dst_node",
+})  # fmt: skip
+"""Args that say how work was launched, beside its correlation and how many bytes it copied."""
 CORRELATIONS = ("corr_id", "correlation_id", "stack_id")
 _COPY_KINDS = {
     "HOST_TO_DEVICE": "htod", "DEVICE_TO_HOST": "dtoh", "DEVICE_TO_DEVICE": "dtod",
@@ -49,7 +58,7 @@ class Rocm:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._known = HOST | _KERNELS | _COPIES
+        self._known = HOST | KERNELS | COPIES
 
     def knows(self, category: str | None) -> bool:
         """Tell whether a category is one of AMD's tools."""
@@ -65,15 +74,25 @@ class Rocm:
         if category in HOST:
             self._name_thread(track)
         correlation = _integer(values, *CORRELATIONS)
-        kernel = category in _KERNELS
-        if correlation is not None and (kernel or category in _COPIES or category in LAUNCHES):
-            role = "device" if kernel or category in _COPIES else "host"
+        kernel = category in KERNELS
+        if correlation is not None and (kernel or category in COPIES or category in LAUNCHES):
+            role = "device" if kernel or category in COPIES else "host"
             self._context.rows["link"].append((ordinal, SCOPE, correlation, role))
         if kernel:
-            self._kernel(ordinal, values, correlation, track)
-        elif category in _COPIES:
-            self._copy(ordinal, name or "", values, correlation, track)
+            device, stream, *launch = self.kernel(values, track)
+            row = (ordinal, "kernel", device, stream, correlation, None, None, None, None, *launch)
+            self._context.rows["gpu_span"].append(row)
+        elif category in COPIES:
+            device, stream, kind, *ends = self.copy(name or "", values, track)
+            size = _integer(values, *SIZES)
+            size = size if size is not None and size >= 0 else None
+            row = (ordinal, "memcpy", device, stream, correlation, size, kind, *ends, *(None,) * 8)
+            self._context.rows["gpu_span"].append(row)
         return correlation
+
+    def would_name(self, track: Track) -> bool:
+        """Tell whether a call on a track says that it is one of a thread."""
+        return track.type == "async" and bool(_THREAD.fullmatch(track.name or ""))
 
     def _name_thread(self, track: Track) -> None:
         """Tracks of threads other than the first are only named after them."""
@@ -83,28 +102,23 @@ class Rocm:
             track.type = "thread"
             track.thread = self._context.actors.thread(int(found[1]), process.pid)
 
-    def _kernel(
-        self, ordinal: int, values: dict[str, Any], correlation: int | None, track: Track
-    ) -> None:
+    def kernel(self, values: Mapping[str, Any], track: Track) -> tuple[Any, ...]:
+        """Give device, stream, grid, block, registers and shared memory of a kernel."""
         device = _number_of(values.get("agent", values.get("node_id")))
         if device is None:
             device = _device_of(track)
-        stream = _integer(values, "stream_ID", "stream_id", "stream", "queue", "queue_id")
+        stream = _integer(values, *STREAMS)
         items = _dimensions(values.get("grid_size"))
         block = _dimensions(values.get("workgroup_size"))
         grid = [int32(-(-i // b)) if i is not None and b else None
                 for i, b in zip(items, block, strict=True)]  # fmt: skip
         self._mark(track, device, stream)
-        self._context.rows["gpu_span"].append((
-            ordinal, "kernel", device, stream, correlation, None, None, None, None,
-            *grid, *map(int32, block), int32(_integer(values, "VGPR_Count")),
-            _integer(values, "LDS_Block_Size", "group_segment_size"),
-        ))  # fmt: skip
+        return (device, stream, *grid, *map(int32, block),
+                int32(_integer(values, "VGPR_Count")),
+                _integer(values, "LDS_Block_Size", "group_segment_size"))  # fmt: skip
 
-    def _copy(
-        self, ordinal: int, name: str, values: dict[str, Any], correlation: int | None,
-        track: Track,
-    ) -> None:  # fmt: skip
+    def copy(self, name: str, values: Mapping[str, Any], track: Track) -> tuple[Any, ...]:
+        """Give device, stream, kind, and what memory a copy is from and to."""
         # Some versions leave out an underscore.
         spelled = name.upper().replace("_TOHOST", "_TO_HOST")
         kind = next((short for long, short in _COPY_KINDS.items() if long in spelled), None)
@@ -116,13 +130,8 @@ class Rocm:
             device = next((n for n in map(_number_of, ends) if n is not None), _device_of(track))
         stream = _integer(values, "stream_ID", "stream_id", "stream")
         self._mark(track, device, stream)
-        size = _integer(values, "copy_bytes", "bytes", "size")
         source, target = (_MEMORY[kind[0]], _MEMORY[kind[-1]]) if kind else (None, None)
-        self._context.rows["gpu_span"].append((
-            ordinal, "memcpy", device, stream, correlation,
-            size if size is not None and size >= 0 else None, kind, source, target,
-            *(None,) * 8,
-        ))  # fmt: skip
+        return device, stream, kind, source, target
 
     def _mark(self, track: Track, device: int | None, stream: int | None) -> None:
         """A track that device work lies on is one of a stream."""
@@ -153,7 +162,7 @@ def _dimensions(value: object) -> list[int | None]:
     return [int(n) for n in found.groups()] if found else [None] * 3
 
 
-def _integer(values: dict[str, Any], *names: str) -> int | None:
+def _integer(values: Mapping[str, Any], *names: str) -> int | None:
     for name in names:
         value = values.get(name)
         if isinstance(value, str) and value.lstrip("-").isdigit():

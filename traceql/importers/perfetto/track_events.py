@@ -45,10 +45,10 @@ class TrackEvents:
 
     def __init__(self, context: Context, described: Described, samples: Samples) -> None:
         self._context, self._described, self._samples = context, described, samples
-        self._annotations = Annotations(context)
+        self._annotations = Annotations(context.diagnostics.count)
         self.flows = Flows(context)
         self._times = LegacyTimes(context)
-        self._rocm = Rocm(context)
+        self.rocm = Rocm(context)
         self._legacy = Legacy(context, self.flows)
         self._spans, self._edges = context.rows["span"], context.rows["edge"]
 
@@ -101,8 +101,8 @@ class TrackEvents:
                     self._context.rows["link"].append((ordinal, LINKS, event, "host"))
         if kind in _EDGES:
             corr = None
-            if kind == BEGIN and self._rocm.knows(category):
-                corr = self._rocm.work(ordinal, category, name, args or "{}", track)
+            if kind == BEGIN and self.rocm.knows(category):
+                corr = self.rocm.work(ordinal, category, name, args or "{}", track)
             self._edges.append((ordinal, ts, track.track_id, kind == END, name or None, category,
                                 corr, thread_ts, args, extra))  # fmt: skip
         elif kind == INSTANT:
