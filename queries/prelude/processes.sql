@@ -8,7 +8,8 @@
 --   name: its name.
 --   start_ts, end_ts: when it began and ended, ns.
 --   parent_upid: the process that started it.
---   uid, android_appid, machine_id: null.
+--   uid: its user, where the tool tells.
+--   android_appid, android_user_id, machine_id: null.
 --   cmdline: the command that started it.
 --   arg_set_id: key into `args`.
 --   pid_text: the pid, where the tool writes a text.
@@ -18,8 +19,9 @@
 --   trace: name of the trace.
 CREATE VIEW process AS
 SELECT
-  upid AS id, upid, pid, name, start_ts, end_ts, parent_upid, NULL::BIGINT AS uid,
-  NULL::BIGINT AS android_appid, cmdline,
+  upid AS id, upid, pid, name, start_ts, end_ts, parent_upid,
+  TRY_CAST(args ->> '$.uid' AS BIGINT) AS uid, NULL::BIGINT AS android_appid,
+  NULL::BIGINT AS android_user_id, cmdline,
   CASE WHEN args IS NOT NULL THEN upid::BIGINT * 8 + 3 END AS arg_set_id,
   NULL::BIGINT AS machine_id, pid_text, host, rank, args, trace
 FROM stored.process;
@@ -33,12 +35,14 @@ FROM stored.process;
 --   start_ts, end_ts: when it began and ended, ns.
 --   upid: its process.
 --   is_main_thread: whether it is the first thread of its process.
+--   is_idle: whether it stands for a CPU that has nothing to do.
 --   machine_id: null.
 --   tid_text: the tid, where the tool writes a text.
 --   args: JSON text.
 --   trace: name of the trace.
 CREATE VIEW thread AS
 SELECT
-  utid AS id, utid, tid, name, start_ts, end_ts, upid, is_main_thread, NULL::BIGINT AS machine_id,
-  tid_text, args, trace
+  utid AS id, utid, tid, name, start_ts, end_ts, upid, is_main_thread,
+  coalesce(utid = 0 AND tid = 0 AND name = 'swapper', false) AS is_idle,
+  NULL::BIGINT AS machine_id, tid_text, args, trace
 FROM stored.thread;

@@ -8,11 +8,11 @@
 --   cpu: number of the CPU; ucpu: its key in `cpu`.
 --   utid: the thread.
 --   end_state: state of the thread at the end.
---   priority: null.
+--   priority: the kernel's; less is more urgent. Null where the tool does not tell.
 --   trace: name of the trace.
 CREATE VIEW sched AS
 SELECT
-  id, ts, dur, cpu, utid, end_state, NULL::BIGINT AS priority,
+  id, ts, dur, cpu, utid, end_state, priority,
   trace_no * 4294967296 + cpu AS ucpu, ts + dur AS ts_end, trace
 FROM stored.sched;
 

@@ -18,7 +18,7 @@ from traceql.model import resources
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Version of the stored tables; a store of another major version must be migrated."""
 
 TEMPLATES = {b"args": b"templates"}

@@ -1,4 +1,8 @@
-"""Processes and threads, numbered as they appear; ids of the system can be used again."""
+"""Processes and threads, numbered as they appear; ids of the system can be used again.
+
+Number 0 is kept for the idle thread and its process, as in Perfetto: people leave idle CPUs out by
+`utid != 0`.
+"""
 
 from __future__ import annotations
 
@@ -57,14 +61,17 @@ class Actors:
     """All processes and threads of a file."""
 
     def __init__(self) -> None:
-        self._processes: list[Process] = []
-        self._by_pid: dict[int, Process] = {}
-        self._threads: list[Thread] = []
-        self._by_tid: dict[int, list[Thread]] = {}
+        idle = Process(0, 0)
+        self._processes = [idle]
+        self._by_pid = {0: idle}
+        self._threads = [Thread(0, 0, idle)]
+        self._by_tid = {0: [*self._threads]}
+        self._is_idle_known = False
 
     def process(self, pid: int) -> Process:
         """Give the process that has a pid now; its main thread is made with it, as in Perfetto."""
         found = self._by_pid.get(pid)
+        self._is_idle_known |= pid == 0
         if found is None:
             found = self._by_pid[pid] = Process(len(self._processes), pid)
             self._processes.append(found)
@@ -87,14 +94,11 @@ class Actors:
     def thread_of(self, tid: int) -> Thread:
         """Give the thread that has a tid now, whatever its process."""
         known = self._by_tid.get(tid)
+        if tid == 0:
+            self._is_idle_known = True
+            self._threads[0].call("swapper", OF_FTRACE)
         if known:
             return known[-1]
-        if tid == 0:
-            process = self.process(0)
-            idle = self.thread(0, 0)
-            idle.call("swapper", OF_FTRACE)
-            process.name = process.name or "swapper"
-            return idle
         return self._new(tid, None)
 
     def another_process(self, pid: int) -> Process:
@@ -146,8 +150,9 @@ class Actors:
         return thread
 
     def chunks(self) -> Iterator[Chunk]:
-        """Give the rows of `process` and `thread`."""
-        if self._processes:
+        """Give the rows of `process` and `thread`; those of number 0 where something is of them."""
+        skipped = 0 if self._is_idle_known else 1
+        if self._processes[skipped:]:
             columns = (
                 "upid",
                 "pid",
@@ -161,9 +166,9 @@ class Actors:
             yield chunk("process", columns, [
                 (p.upid, p.pid, p.name, p.start_ts, p.end_ts, p.cmdline,
                  p.parent.upid if p.parent else None, as_json(p.args))
-                for p in self._processes
+                for p in self._processes[skipped:]
             ])  # fmt: skip
-        if self._threads:
+        if self._threads[skipped:]:
             columns = (
                 "utid",
                 "tid",
@@ -178,7 +183,7 @@ class Actors:
                 (t.utid, t.tid, t.process.upid if t.process else None, t.name,
                  t.start_ts, t.end_ts, t.tid == t.process.pid if t.process else None,
                  as_json(t.args))
-                for t in self._threads
+                for t in self._threads[skipped:]
             ])  # fmt: skip
 
 

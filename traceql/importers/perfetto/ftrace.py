@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from traceql.importers.perfetto import ftrace_messages as messages
@@ -133,7 +134,10 @@ class Ftrace:
         e = decode(messages.SWITCH, data)
         before = self._thread(e.get("prev_pid", 0), e.get("prev_comm"))
         after = self._thread(e.get("next_pid", 0), e.get("next_comm"))
-        self.sched.switch(where.ts, where.cpu, before.utid, e.get("prev_state", 0), after.utid)
+        self.sched.switch(
+            where.ts, where.cpu, before.utid, e.get("prev_state", 0), after.utid,
+            e.get("next_prio", 0),
+        )  # fmt: skip
 
     def _waking(self, data: bytes, where: Where, _: Sequence) -> None:
         self._wake(data, where, is_waking=True)
@@ -155,12 +159,14 @@ class Ftrace:
         if any(len(found) > 1 for found in lengths):
             self._context.diagnostics.count("compact_sched_damaged")
         time = shift
-        for delta, state, tid, comm in zip(*switches, strict=False):
+        priorities = chain(e.get("switch_next_prio", ()), repeat(0))
+        for (delta, state, tid, comm), priority in zip(zip(*switches, strict=False), priorities,
+                                                       strict=False):  # fmt: skip
             time += delta
             ts = self._context.ts(time, BOOTTIME, sequence)
             if ts is not None:
                 after = self._thread(tid, comms[comm] if comm < len(comms) else None)
-                self.sched.switch(ts, cpu, IMPLIED, state, after.utid)
+                self.sched.switch(ts, cpu, IMPLIED, state, after.utid, priority)
         time = shift
         flags = e.get("waking_common_flags", [])
         for number, (delta, tid, comm) in enumerate(zip(*wakings, strict=False)):

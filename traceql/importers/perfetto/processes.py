@@ -51,9 +51,10 @@ class Processes:
         actors = self._context.actors
         for raw in tree.get("processes", ()):
             fields = decode(TREE_PROCESS, raw)
+            # The parent is numbered first, as in Perfetto.
+            parent = actors.process(fields["ppid"]) if fields.get("ppid") else None
             process = actors.process(fields.get("pid", 0))
-            if fields.get("ppid"):
-                process.parent = actors.process(fields["ppid"])
+            process.parent = parent or process.parent
             cmdline = fields.get("cmdline")
             if cmdline:
                 process.cmdline = " ".join(cmdline)

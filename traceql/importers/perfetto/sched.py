@@ -40,6 +40,17 @@ class _Switches(NamedTuple):
     before: Int64
     state: Int64
     after: Int64
+    priority: Int64
+
+
+class _Events(NamedTuple):
+    """What changes the state of a thread, by (utid, ts)."""
+
+    utid: Int64
+    ts: Int64
+    kind: Int64
+    value: Int64
+    ordinal: Int64
 
 
 class Sched:
@@ -51,9 +62,13 @@ class Sched:
         self._wakings, self._wakeups = array("q"), array("q")
         self._functions: dict[str, int] = {}
 
-    def switch(self, ts: int, cpu: int, before: int, state: int, after: int) -> None:
-        """Add a switch: utids of the threads that leave (or IMPLIED) and enter, and the state."""
-        self._switches.extend((self._context.ordinal(), ts, cpu, before, state, after))
+    def switch(self, ts: int, cpu: int, before: int, state: int, after: int, priority: int) -> None:
+        """Add a switch: utids of the threads that leave (or IMPLIED) and enter, and the state.
+
+        The priority is that of the thread that enters.
+        """
+        ordinal = self._context.ordinal()
+        self._switches.extend((ordinal, ts, cpu, before, state, after, priority))
 
     def wake(self, ts: int, cpu: int, utid: int, waker: int, *, is_waking: bool) -> None:
         """Add a wakeup on a CPU; those of `sched_wakeup` count where there is no other."""
@@ -83,7 +98,7 @@ class Sched:
         """Sort switches, fill in the threads that are implied, and number the states."""
         import numpy as np
 
-        raw = np.frombuffer(self._switches, np.int64).reshape(-1, 6)
+        raw = np.frombuffer(self._switches, np.int64).reshape(-1, 7)
         raw = raw[np.lexsort((raw[:, 0], raw[:, 1], raw[:, 2]))].T
         s = _Switches(*(np.ascontiguousarray(column) for column in raw))
         same_cpu = np.zeros(len(s.ts), np.bool_)
@@ -117,7 +132,7 @@ class Sched:
             yield Chunk("sched_span", tables.conform("sched_span", {
                 "ordinal": s.ordinal[at], "ts": s.ts[at], "dur": dur[at],
                 "cpu": s.cpu[at].astype(np.int32), "utid": s.after[at].astype(np.int32),
-                "end_state": _texts(end[at], names),
+                "end_state": _texts(end[at], names), "priority": s.priority[at].astype(np.int32),
             }))  # fmt: skip
 
     def _states(
@@ -139,14 +154,15 @@ class Sched:
         order = order[there[order]]
         utid, ts, kind, value = utid[order], ts[order], kind[order], value[order]
         kept = _kept(utid, kind, value, np.array([is_asleep(name) for name in names], np.bool_))
-        yield from self._state_rows(utid[kept], ts[kept], kind[kept], value[kept], names)
+        events = _Events(utid[kept], ts[kept], kind[kept], value[kept], ordinal[order][kept])
+        yield from self._state_rows(events, names)
 
-    def _state_rows(
-        self, utid: Int64, ts: Int64, kind: Int64, value: Int64, names: list[str]
-    ) -> Iterator[Chunk]:
+    def _state_rows(self, events: _Events, names: list[str]) -> Iterator[Chunk]:
+        """Give a row for each event, in file order: who leaves a CPU before who enters."""
         import numpy as np
         import pyarrow as pa
 
+        utid, ts, kind, value, ordinal = events
         n = len(ts)
         dur = np.full(n, -1, np.int64)
         dur[:-1] = np.where(utid[1:] == utid[:-1], ts[1:] - ts[:-1], -1)
@@ -154,7 +170,7 @@ class Sched:
         state = np.where(kind == _OUT, value, np.where(kind == _IN, len(names), len(names) + 1))
         io_wait, function = self._why(utid, ts, kind)
         first = self._context.ordinal()
-        order = np.lexsort((utid, ts))
+        order = np.lexsort((kind, ordinal, ts))
         functions = list(self._functions)
         for start in range(0, n, _BATCH_ROWS):
             at = order[start : start + _BATCH_ROWS]
