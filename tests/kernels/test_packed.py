@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from traceql.kernels import packed
 
-numbers = st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 2)
+MOST = packed.MOST_COLUMNS - 3
+"""With three keys."""
+numbers = st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 2) | st.sampled_from(
+    [-(2**31) - 1, -(2**31), 2**31 - 1, 2**31]
+)  # fmt: skip
 
 
 @st.composite
@@ -18,7 +22,7 @@ def tables(draw):
     """Keys, columns by number, and texts or none."""
     count, depth = draw(st.integers(0, 12)), draw(st.integers(0, 3))
     keys = draw(st.lists(st.tuples(*[numbers] * depth), min_size=count, max_size=count))
-    chosen = draw(st.lists(st.integers(0, packed.MOST_COLUMNS - 1), max_size=4, unique=True))
+    chosen = draw(st.lists(st.integers(0, MOST - 1), max_size=4, unique=True))
     values = st.lists(st.none() | numbers, min_size=count, max_size=count)
     columns = {number: draw(values) for number in sorted(chosen)}
     texts = draw(st.none() | st.lists(st.binary(max_size=20), min_size=count, max_size=count))
@@ -31,7 +35,6 @@ def pack(keys, columns, texts, at=0):
     bits = [None if all(h) else np.packbits(np.array(h, np.bool_), bitorder="little") for h in has]
     values = [np.array([v or 0 for v in c], np.int64) for c in columns.values()]
     ends = np.zeros(0, np.int64) if texts is None else np.cumsum([0, *map(len, texts)])
-    words = np.zeros(at + len(keys) * (depth + 3 + len(columns)) + 3 * len(keys) + 1, np.int64)
     found = packed.Columns(
         np.array(list(columns), np.int64),
         values,
@@ -39,11 +42,13 @@ def pack(keys, columns, texts, at=0):
         np.frombuffer(b"".join(texts or []), np.uint8),
         ends.astype(np.int64),
     )
+    words = np.full(at + packed.most_words(depth, len(keys), found), -1, np.int32)
     stacked = np.array(keys, np.int64).reshape(len(keys), depth).T.copy()
     end = packed.pack(list(stacked), len(keys), found, words, at)
     starts = np.empty(len(keys), np.int64)
-    assert packed.find_starts(words, at, depth, starts) == end
-    return words[:end], starts, depth
+    assert packed.find_starts(words, at, starts) == end
+    assert end + packed.SPARE <= len(words)
+    return words[: end + packed.SPARE], starts, depth
 
 
 def unpack(words, starts, depth):
@@ -53,29 +58,29 @@ def unpack(words, starts, depth):
     values = np.zeros((packed.MOST_COLUMNS, rows), np.int64)
     bits = np.zeros((packed.MOST_COLUMNS, (rows + 7) // 8), np.uint8)
     place = np.arange(packed.MOST_COLUMNS)
-    counts = np.zeros(packed.MOST_COLUMNS, np.int64)
-    packed.unpack(words, starts, depth, place, values, bits, counts)
-    has = np.unpackbits(bits, axis=1, count=rows, bitorder="little")
-    assert counts.tolist() == has.sum(axis=1).tolist()
-    for mask, those in (
-        (packed.columns_present(words, starts, depth), counts > 0),
-        (packed.columns_common(words, starts, depth), counts == rows),
-    ):
-        numbers = [n for n in range(packed.MOST_COLUMNS) if mask >> n & 1]
-        assert numbers == np.flatnonzero(those).tolist()
+    some, common = packed.columns_of(words, starts, depth)
+    packed.unpack(words, starts, depth, place, common, values, bits)
+    has = np.unpackbits(bits, axis=1, count=rows, bitorder="little").astype(np.bool_)
+    for n in range(packed.MOST_COLUMNS - depth):
+        if common >> n & 1:
+            assert not has[n].any()
+            has[n] = True
+        elif some >> n & 1:
+            assert has[n].any()
+            assert not has[n].all()
     columns = {
         n: [v if h else None for v, h in zip(values[n].tolist(), has[n], strict=True)]
         for n in range(packed.MOST_COLUMNS)
-        if counts[n]
+        if some >> n & 1
     }
     return [tuple(key) for key in keys.T.tolist()], columns
 
 
-def read_texts(words, starts, depth):
+def read_texts(words, starts):
     ends = np.empty(len(starts) + 1, np.int32)
-    packed.read_texts(words, starts, depth, np.empty(0, np.uint8), ends)
-    text = np.empty(int(ends[-1]), np.uint8)
-    packed.read_texts(words, starts, depth, text, ends)
+    packed.read_texts(words, starts, np.empty(0, np.uint8), ends)
+    text = np.empty(int(ends[-1]) + 32, np.uint8)
+    packed.read_texts(words, starts, text, ends)
     return [text[a:b].tobytes() for a, b in pairwise(ends)]
 
 
@@ -86,25 +91,24 @@ def test_rows_come_back_in_any_order(table, at, random):
     order = list(range(len(keys)))
     random.shuffle(order)
     starts = starts[order]
-    moved = np.empty(packed.count_words(words, starts, depth), np.int64)
-    assert packed.copy_rows(words, starts, depth, 0, moved) == (len(starts), len(moved))
-    if len(moved):
-        fewer = np.zeros(len(moved) - 1, np.int64)
-        row, size = packed.copy_rows(words, starts, depth, 0, fewer)
+    size = packed.count_words(words, starts)
+    moved = np.empty(size + packed.SPARE, np.int32)
+    assert packed.copy_rows(words, starts, 0, moved) == (len(starts), size)
+    if size:
+        fewer = np.zeros(len(moved) - 1, np.int32)
+        row, end = packed.copy_rows(words, starts, 0, fewer)
         assert row == len(starts) - 1
-        assert fewer[:size].tolist() == moved[:size].tolist()
-        assert packed.copy_rows(words, starts, depth, row, moved.copy()) == (
-            len(starts), len(moved) - size
-        )  # fmt: skip
+        assert fewer[:end].tolist() == moved[:end].tolist()
+        assert packed.copy_rows(words, starts, row, moved.copy()) == (len(starts), size - end)
     fresh = np.empty(len(keys), np.int64)
-    packed.find_starts(moved, 0, depth, fresh)
+    packed.find_starts(moved, 0, fresh)
 
-    other = [(i, -i) for i in range(len(keys))]
-    rekeyed = np.empty(len(moved) + 2 * len(keys), np.int64)
+    other = [(i, -(i << 40)) for i in range(len(keys))]
+    rekeyed = np.empty(len(moved) + 4 * len(keys), np.int32)
     new = np.array(other, np.int64).reshape(len(keys), 2).T.copy()
     end = packed.repack(words, starts, depth, new, rekeyed, 0)
     second = np.empty(len(keys), np.int64)
-    assert packed.find_starts(rekeyed, 0, 2, second) == end
+    assert packed.find_starts(rekeyed, 0, second) == end
 
     before = [tuple(keys[i]) for i in order]
     for *found, keys_each, wanted_keys in (
@@ -117,7 +121,7 @@ def test_rows_come_back_in_any_order(table, at, random):
         wanted = {n: [c[i] for i in order] for n, c in columns.items()}
         assert shown == {n: c for n, c in wanted.items() if any(v is not None for v in c)}
         if texts is not None and keys:
-            assert read_texts(*found, keys_each) == [texts[i] for i in order]
+            assert read_texts(*found) == [texts[i] for i in order]
 
 
 @given(
@@ -147,19 +151,20 @@ def test_sources_merge_in_order_of_keys_then_of_sources(sources, batch):
             )
         )
     room = 64
-    words = np.zeros((len(sources), room), np.int64)
+    words = np.zeros((len(sources), room), np.int32)
     place = np.arange(len(sources)) * room
     stop, more = place.copy(), np.ones(len(sources), np.bool_)
-    out, starts = np.empty(batch * 5, np.int64), np.zeros(batch + 2, np.int64)
+    out, starts = np.empty(batch * 8 + packed.SPARE, np.int32), np.zeros(batch + 2, np.int64)
     found = []
     while True:
         which, rows, end = packed.merge(words.reshape(-1), place, stop, more, 2, out, starts)
         starts[-2:] = rows, end
         if which != packed.OUT_IS_FULL:
-            block = next(blocks[which], np.empty(0, np.int64))
+            block = next(blocks[which], np.empty(packed.SPARE, np.int32))
             words[which, : len(block)] = block
+            size = len(block) - packed.SPARE
             place[which] = which * room
-            stop[which], more[which] = place[which] + len(block), len(block) > 0
+            stop[which], more[which] = place[which] + size, size > 0
             continue
         if rows == 0:
             break

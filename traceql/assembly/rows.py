@@ -14,12 +14,14 @@ from traceql.assembly.scratch import PackedRun, PackedWriter
 from traceql.kernels import packed
 from traceql.kernels.decorator import as_input
 from traceql.kernels.order import argsort, is_sorted
+from traceql.kernels.vector import PADDING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceql.assembly.order import Memory
 
+    Int32 = NDArray[np.int32]
     Int64 = NDArray[np.int64]
     Bool = NDArray[np.bool_]
 
@@ -28,13 +30,13 @@ RUN_BYTES = 48 << 20
 _SORT_BYTES = 64
 """What sorting takes for each row; counted with what is held, because spilling needs it."""
 
-_WORD = 8
+_WORD = 4
 
 
 class Rows(NamedTuple):
     """Packed rows in order; what they stand in may be written over when the next are asked for."""
 
-    words: Int64
+    words: Int32
     starts: Int64
     depth: int
     names: tuple[str, ...]
@@ -47,31 +49,31 @@ class Rows(NamedTuple):
 
     def copy(self) -> Rows:
         """Give the same rows, for as long as wanted."""
-        words = np.empty(packed.count_words(self.words, self.starts, self.depth), np.int64)
-        packed.copy_rows(self.words, self.starts, self.depth, 0, words)
+        size = packed.count_words(self.words, self.starts)
+        words = np.empty(size + packed.SPARE, np.int32)
+        packed.copy_rows(self.words, self.starts, 0, words)
         starts = np.empty(len(self.starts), np.int64)
-        packed.find_starts(words, 0, self.depth, starts)
+        packed.find_starts(words, 0, starts)
         return self._replace(words=words, starts=starts)
 
     def have(self, names: Sequence[str]) -> bool:
         """Say whether every row has exactly these columns."""
         mask = sum(1 << self.names.index(name) for name in names)
-        common = packed.columns_common(self.words, self.starts, self.depth)
-        return mask == common == packed.columns_present(self.words, self.starts, self.depth)
+        some, common = packed.columns_of(self.words, self.starts, self.depth)
+        return mask == common == some
 
     def columns(self) -> dict[str, Values]:
         """Give the columns in which any row has a value."""
         rows = len(self.starts)
-        mask = packed.columns_present(self.words, self.starts, self.depth)
-        numbers = [c for c in range(len(self.names)) if mask >> c & 1]
+        some, common = packed.columns_of(self.words, self.starts, self.depth)
+        numbers = [c for c in range(len(self.names)) if some >> c & 1]
         place = np.zeros(packed.MOST_COLUMNS, np.int64)
         place[numbers] = np.arange(len(numbers))
         values = np.empty((len(numbers), rows), np.int64)
         bits = np.zeros((len(numbers), (rows + 7) // 8), np.uint8)
-        counts = np.zeros(len(numbers), np.int64)
-        packed.unpack(self.words, self.starts, self.depth, place, values, bits, counts)
+        packed.unpack(self.words, self.starts, self.depth, place, common, values, bits)
         return {
-            self.names[c]: Values(values[at], None if counts[at] == rows else bits[at])
+            self.names[c]: Values(values[at], None if common >> c & 1 else bits[at])
             for at, c in enumerate(numbers)
         }
 
@@ -83,11 +85,13 @@ class Rows(NamedTuple):
         """Give the texts that were packed with the rows."""
         ends = np.empty(len(self.starts) + 1, np.int32)
         none = np.empty(0, np.uint8)
-        packed.read_texts(self.words, self.starts, self.depth, none, ends)
-        text = np.empty(int(ends[-1]), np.uint8)
-        if len(text):
-            packed.read_texts(self.words, self.starts, self.depth, text, ends)
-        return Texts(text, ends)
+        packed.read_texts(self.words, self.starts, none, ends)
+        size = int(ends[-1])
+        if not size:
+            return Texts(none, ends)
+        text = np.empty(size + PADDING, np.uint8)
+        packed.read_texts(self.words, self.starts, text, ends)
+        return Texts(text[:size], ends)
 
 
 class RowSorter:
@@ -100,13 +104,15 @@ class RowSorter:
         self, name: str, depth: int, columns: Sequence[str], memory: Memory, scratch: Path
     ) -> None:
         """Make a sorter of rows with `depth` keys and these columns, which may be missing."""
+        if depth + len(columns) > packed.MOST_COLUMNS:
+            raise ValueError(f"{name}: more than {packed.MOST_COLUMNS} keys and columns")
         self.rows = 0
         self.held_bytes = 0
         self.sealed = False
         self._name, self._depth, self._names = name, depth, tuple(columns)
         self._numbers = {name: number for number, name in enumerate(columns)}
         self._memory, self._scratch = memory, scratch
-        self._words = np.empty(0, np.int64)
+        self._words = np.empty(0, np.int32)
         self._end = self._held = 0
         self._starts: Int64 | None = None
         self._runs: list[PackedRun] = []
@@ -126,7 +132,7 @@ class RowSorter:
         if count == 0:
             return
         ready = self._ready(columns, texts)
-        room = count * (self._depth + 3 + len(ready.numbers)) + len(ready.text) // _WORD + 1
+        room = packed.most_words(self._depth, count, ready)
         if self._end + room > len(self._words) or self.held_bytes > RUN_BYTES:
             self._make_room(room)
         whole = [as_input(key, np.int64) for key in keys]
@@ -143,7 +149,7 @@ class RowSorter:
         count = keys.shape[1]
         if count == 0:
             return
-        room = packed.count_words(rows.words, rows.starts, rows.depth) + count * self._depth
+        room = packed.count_words(rows.words, rows.starts) + 2 * count * self._depth + packed.SPARE
         if self._end + room > len(self._words) or self.held_bytes > RUN_BYTES:
             self._make_room(room)
         self._end = packed.repack(rows.words, rows.starts, rows.depth, keys, self._words, self._end)
@@ -169,7 +175,7 @@ class RowSorter:
         size = max(words, min(self._memory.limit_bytes, RUN_BYTES) // _WORD)
         if len(self._words) < size:
             # Untouched pages take no memory.
-            self._words = np.empty(size, np.int64)
+            self._words = np.empty(size, np.int32)
 
     def spill(self) -> None:
         """Write what is held in memory to disk as a sorted run."""
@@ -177,11 +183,11 @@ class RowSorter:
             return
         run = PackedWriter(self._scratch / f"{self._name}-{len(self._runs)}.rows")
         for rows in self._in_memory(run.block_rows):
-            run.write(rows.words, rows.starts, self._depth)
+            run.write(rows.words, rows.starts)
         self._runs.append(run.close())
         self._end = self._held = self.held_bytes = 0
         # The room goes too: what all sorters ever filled is more than what they hold at once.
-        self._words, self._starts = np.empty(0, np.int64), None
+        self._words, self._starts = np.empty(0, np.int32), None
 
     def sorted(self, parts: int = 1) -> Iterator[Rows]:
         """Give all rows in order of the keys, BATCH_ROWS / `parts` at a time.
@@ -198,7 +204,7 @@ class RowSorter:
 
     def clear(self) -> None:
         """Forget all rows, in memory and on disk."""
-        self._words, self._starts = np.empty(0, np.int64), None
+        self._words, self._starts = np.empty(0, np.int32), None
         self.rows = self.held_bytes = self._end = self._held = 0
         self._memory.release(self)
         for run in self._runs:
@@ -213,23 +219,23 @@ class RowSorter:
 
     def _sorted_starts(self) -> Int64:
         starts = np.empty(self._held, np.int64)
-        packed.find_starts(self._words, 0, self._depth, starts)
+        packed.find_starts(self._words, 0, starts)
         if self._depth == 0:
             return starts
         keys = self._view(self._words, starts).keys()
         return starts if is_sorted(*keys) else starts[argsort(*keys)]
 
-    def _view(self, words: Int64, starts: Int64) -> Rows:
+    def _view(self, words: Int32, starts: Int64) -> Rows:
         return Rows(words, starts, self._depth, self._names)
 
     def _merged(self, at_once: int) -> Iterator[Rows]:
-        room = max(size for run in self._runs for size in run.sizes)
-        words = np.empty((len(self._runs), room), np.int64)
+        room = max(size for run in self._runs for size in run.sizes) + packed.SPARE
+        words = np.empty((len(self._runs), room), np.int32)
         blocks = [run.blocks(words[source]) for source, run in enumerate(self._runs)]
         place = np.arange(len(blocks)) * room
         stop = place.copy()
         more = np.ones(len(blocks), np.bool_)
-        out = np.empty(at_once * (self._depth + 2 + len(self._names)), np.int64)
+        out = np.empty(at_once * 2 * (1 + self._depth + len(self._names)) + packed.SPARE, np.int32)
         starts = np.zeros(at_once + 2, np.int64)
         while True:
             source, rows, end = packed.merge(
@@ -244,6 +250,6 @@ class RowSorter:
                 yield self._view(out, starts[:rows])
                 starts[-2:] = 0
             elif (place < stop).any():
-                out = np.empty(2 * len(out), np.int64)  # one row with a long text
+                out = np.empty(2 * len(out), np.int32)  # one row with a long text
             else:
                 return

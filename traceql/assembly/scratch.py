@@ -18,6 +18,7 @@ from traceql.kernels import packed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Int32 = NDArray[np.int32]
     Int64 = NDArray[np.int64]
 
 
@@ -92,7 +93,7 @@ class Run:
                 yield reader.get_batch(block)
 
 
-_BLOCK_WORDS = 1 << 16
+_BLOCK_WORDS = 1 << 17
 """Most words of a block of packed rows, but for a longer row."""
 
 
@@ -105,22 +106,22 @@ class PackedWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._sizes: list[int] = []
-        self._block = np.empty(0, np.int64)
+        self._block = np.empty(0, np.int32)
         try:
             self._file = path.open("wb", buffering=0)
         except OSError as error:
             raise StoreFull(path, None, None) from error
 
-    def write(self, words: Int64, starts: Int64, depth: int) -> None:
+    def write(self, words: Int32, starts: Int64) -> None:
         """Append the rows that begin at `starts`, in that order, as a block or a few."""
         if len(self._block) == 0:
-            self._block = np.empty(_BLOCK_WORDS, np.int64)
+            self._block = np.empty(_BLOCK_WORDS, np.int32)
         row = 0
         while row < len(starts):
-            row, size = packed.copy_rows(words, starts, depth, row, self._block)
+            row, size = packed.copy_rows(words, starts, row, self._block)
             if size == 0:  # one row with a long text
-                longest = packed.count_words(words, starts[row : row + 1], depth)
-                self._block = np.empty(longest, np.int64)
+                longest = packed.count_words(words, starts[row : row + 1])
+                self._block = np.empty(longest + packed.SPARE, np.int32)
             else:
                 self._append(size)
 
@@ -149,7 +150,7 @@ class PackedRun(NamedTuple):
     sizes: tuple[int, ...]
     """Words of each block."""
 
-    def blocks(self, room: Int64) -> Iterator[int]:
+    def blocks(self, room: Int32) -> Iterator[int]:
         """Read one block after the other to the front of `room`; give how many words it has."""
         with self.path.open("rb", buffering=0) as file:
             for size in self.sizes:

@@ -115,12 +115,16 @@ def _copy(_context: Any, _target: Any, _source: Any) -> Any:
     return _signature("void", "int64", "int64"), lower
 
 
-def _store(_context: Any, _target: Any, _byte: Any) -> Any:
-    def lower(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[1], builder.inttoptr(arguments[0], _ir().IntType(8).as_pointer()))
-        return context.get_dummy_value()
+def _store(bits: int, kind: str) -> Callable[..., None]:
+    def typed(_context: Any, _target: Any, _value: Any) -> Any:
+        def lower(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            pointer = builder.inttoptr(arguments[0], _ir().IntType(bits).as_pointer())
+            builder.store(arguments[1], pointer).align = 1
+            return context.get_dummy_value()
 
-    return _signature("void", "int64", "uint8"), lower
+        return _signature("void", "int64", kind), lower
+
+    return cast("Callable[..., None]", intrinsic(typed))
 
 
 def _trailing_zeros(_context: Any, _mask: Any) -> Any:
@@ -147,7 +151,8 @@ def _signed(_context: Any, _mask: Any) -> Any:
 signed = cast("Callable[[Mask], int]", intrinsic(_signed))
 differ32 = cast("Callable[[int, int], Mask]", intrinsic(_differ))
 copy32 = cast("Callable[[int, int], None]", intrinsic(_copy))
-store8 = cast("Callable[[int, Byte], None]", intrinsic(_store))
+store8: Callable[[int, Byte], None] = _store(8, "uint8")
+store64: Callable[[int, int], None] = _store(64, "int64")
 first_bit = cast("Callable[[Mask], int]", intrinsic(_trailing_zeros))
 count_bits = cast("Callable[[Mask], int]", intrinsic(_ones))
 
