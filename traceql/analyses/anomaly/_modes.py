@@ -6,7 +6,6 @@ Durations multiply, so everything is in their logarithms.
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -89,13 +88,15 @@ def _fit(ordered: NDArray[np.float64], quantum: int) -> tuple[mixture.Mixture, i
     if len(core) > SAMPLE:
         core = core[np.linspace(0, len(core) - 1, SAMPLE).astype(np.int64)]
     least_sd = max(0.3 * quantum / math.exp(float(core[len(core) // 2])), 1e-4)
-    best, best_bic, modes = None, math.inf, 0
+    best, modes = None, 0
     for components in (1, 2, 3):
         found = mixture.fit(core, components, least_sd=least_sd)
-        bic = (3 * components - 1) * math.log(len(core)) - 2 * found.log_likelihood
-        if best is not None and bic > best_bic:
+        # A second must be beyond doubt; after that a third only draws the shape better (Akaike).
+        price = math.log(len(core)) if components == 2 else 2.0
+        gained = found.log_likelihood - (best.log_likelihood if best is not None else -math.inf)
+        if 2 * gained < 3 * price:
             break
-        best, best_bic, modes = found, bic, _apart(found)
+        best, modes = found, _apart(found)
     assert best is not None
     return _untrimmed(best), modes
 
@@ -120,13 +121,19 @@ def _untrimmed(found: mixture.Mixture) -> mixture.Mixture:
 
 
 def _apart(found: mixture.Mixture) -> int:
-    """Count the modes that stand apart: Ashman's D above 2 to the one before."""
+    """Count the modes that stand apart."""
+    return 1 + int(_breaks(found).sum())
+
+
+def _breaks(found: mixture.Mixture) -> NDArray[np.bool_]:
+    """Say of each usual component but the first if it stands apart from the one before.
+
+    Ashman's D above 2; components nearer than that only draw the shape of one mode.
+    """
     habits = np.flatnonzero(found.weight >= HABIT)
-    count = 1
-    for low, high in pairwise(habits):  # at most three
-        spread = math.hypot(found.sd[low], found.sd[high])
-        count += int(math.sqrt(2) * abs(found.mean[high] - found.mean[low]) > 2 * spread)
-    return count
+    mean, sd = found.mean[habits], found.sd[habits]
+    distance = math.sqrt(2) * np.abs(np.diff(mean))
+    return np.asarray(distance > 2 * np.hypot(sd[1:], sd[:-1]))
 
 
 def _survival(found: mixture.Mixture, y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -137,7 +144,9 @@ def _survival(found: mixture.Mixture, y: NDArray[np.float64]) -> NDArray[np.floa
     weight = found.weight[habits] / found.weight[habits].sum()
     z = (y[:, None] - found.mean[habits]) / found.sd[habits]
     each = ndtr(-z)
-    result: NDArray[np.float64] = np.maximum(each @ weight, each[:, -1])
+    upper = int(np.append(0, 1 + np.flatnonzero(_breaks(found)))[-1])
+    of_upper = each[:, upper:] @ weight[upper:] / weight[upper:].sum()
+    result: NDArray[np.float64] = np.maximum(each @ weight, of_upper)
     return result
 
 
