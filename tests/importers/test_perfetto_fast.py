@@ -24,7 +24,7 @@ from perfetto_encoder import (
     trace,
 )
 
-from traceql.importers.perfetto import Perfetto, fast
+from traceql.importers.perfetto import Perfetto, bundles, fast
 from traceql.model import tables
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "contracts"))
@@ -161,6 +161,80 @@ def work_trace(seed: int, count: int = 300) -> bytes:
 def test_the_same_work_both_ways(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast, "_SHORTEST", [1, 30][seed % 2])
     compare(work_trace(seed), 1 << 22)
+
+
+def kernel_trace(seed: int, count: int = 40) -> bytes:
+    """Bundles of kernel events of all kinds and oddities, between other packets."""
+    chance = random.Random(seed)
+    packets = [snapshot((6, 1000), (3, 400))] if chance.random() < 0.8 else []
+    ts = 5000
+
+    def pid() -> int:
+        return chance.choice([0, 5, 6, 7, 8, 9, 300])
+
+    def one() -> bytes:
+        nonlocal ts
+        ts += chance.randrange(90)
+        comm = chance.choice(["", "a", "b", "c\xff"])
+        mark = chance.choice([
+            f"B|{pid()}|draw", f"B|{pid()}|", f"E|{pid()}", "E", "E|", "I|5|now", "C|5|heap|7",
+            f"C|6|heap|{ts}", "C|5|x|y", f"S|5|load|{ts % 3}", f"F|5|load|{ts % 3}", "N|5|t|event",
+            "G|5|track|run|1", "H|5|track|run|1", "no mark", "B|x|y", "S|5|z", "B|5|draw",
+        ])  # fmt: skip
+        kinds = [
+            (4, message((1, comm), (2, pid()), (4, chance.choice([0, 1, 2, 256])), (6, pid()), (7, 120))),
+            (4, message((2, pid()), (4, 1), (5, "x"), (6, pid()), (9, "new"))),
+            (20, message((1, comm), (2, pid()))), (17, message((2, pid()), (1, comm))),
+            (114, message((2, pid()))), (3, message((1, 77), (2, mark + "\n"))),
+            (3, message((2, mark))), (11, message((1, ts), (2, chance.randrange(3)))),
+            (13, message((1, 1))), (999, b"??"),
+        ]  # fmt: skip
+        if chance.random() < 0.1:
+            kinds = [
+                (235, message((1, pid()), (2, "new"), (3, chance.choice([0, 0x10000])))),
+                (236, message((1, pid()), (3, "renamed"))), (240, message((2, pid()))),
+                (36, message((1, 3), (2, "irq"))), (18, message((1, pid()), (3, 1))),
+                (4, b"\x08"), (113, b""), (4, message((2, 1 << 63))), (4, b"\xff" * 11),
+            ]  # fmt: skip
+        extra = [(5, chance.choice([0, 8, 1]))] if chance.random() < 0.3 else []
+        return message((1, ts), (2, pid()), *extra, chance.choice(kinds))
+
+    def compact() -> bytes:
+        n, comms = chance.randrange(30), ["a", "b", ""]
+        columns = {1: [ts, *(chance.randrange(9) for _ in range(n))]}
+        for field, values in ((2, [0, 1]), (4, [99]), (3, [0, 5, 6]), (6, [0, 1, 2, 3]), (8, [5, 6]),
+                              (11, [0, 9]), (12, [0, 8])):  # fmt: skip
+            columns[field] = [chance.choice(values) for _ in range(n + 1)]
+        columns[7] = columns[1]
+        if chance.random() < 0.2:
+            columns[chance.choice([2, 3, 4, 6, 8, 11, 12])].pop()
+        return message(*((5, comm) for comm in comms), *columns.items())
+
+    for _ in range(count):
+        parts: list[tuple[int, Value]] = [(2, one()) for _ in range(chance.choice([0, 3, 60]))]
+        parts.append((1, chance.randrange(3)))
+        if chance.random() < 0.3:
+            parts.append((4, compact()))
+        if chance.random() < 0.1:
+            parts.append(chance.choice([(3, 1), (5, 3), (8, b""), (5, 1), (1, 1 << 40)]))
+        packets.append(packet(None, (1, message(*parts)), sequence=chance.choice([3, 4])))
+        if chance.random() < 0.1:
+            packets.append(event(ts, 1, None, (23, "other")))
+            packets.append(packet(ts, (2, message((1, message((1, pid()), (3, "listed")))))))
+    return trace(*packets)
+
+
+@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(s, marks=pytest.mark.fuzz)
+                                               for s in range(8, 200))])  # fmt: skip
+def test_the_same_kernel_events_both_ways(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "_SHORTEST", [1, 6, 24][seed % 3])
+    compare(kernel_trace(seed), [1 << 22, 5000][seed % 2])
+
+
+@pytest.mark.parametrize("count", [8, pytest.param(100, marks=pytest.mark.fuzz)])
+def test_the_same_rows_of_damaged_kernel_events(count: int) -> None:
+    for damaged in runs.flips(kernel_trace(5, 12), count, "bundles"):
+        compare(damaged, 1 << 22)
 
 
 def compare(data: bytes, step: int) -> None:

@@ -139,7 +139,7 @@ def _same(data: Bytes, at: Int64, size: Int64, first: Int64) -> bool:
 
 
 @inlined
-def _number(data: Bytes, at: int, end: int, out: Int64) -> int:
+def number(data: Bytes, at: int, end: int, out: Int64) -> int:
     """Read a number into out[0]; give the place behind it, or -1 where it does not end."""
     value = np.uint64(0)
     shift = np.uint64(0)
@@ -164,7 +164,8 @@ def _fixed(data: Bytes, at: int) -> np.int64:
 
 
 @inlined
-def _hash(data: Bytes, at: int, end: int) -> np.int64:
+def hash_text(data: Bytes, at: int, end: int) -> np.int64:
+    """Hash some bytes (FNV-1a, signed)."""
     text = _BASIS
     for place in range(at, end):
         text = (text ^ np.int64(data[place])) * _PRIME
@@ -192,7 +193,7 @@ def _annotation(
         if key != 0x08 and key != 0x52 and (not is_value or kind != 0):
             kind = _OTHER
             break
-        at = _number(data, at, end, out)
+        at = number(data, at, end, out)
         last = at + out[0] if key == 0x32 or key == 0x52 else at
         if at < 0 or last < at or last > end or (key == 0x52 and last == at):
             kind = _OTHER
@@ -200,7 +201,7 @@ def _annotation(
         if key == 0x32:
             place, size = at, last - at
         if key == 0x32 or key == 0x52:
-            out[0] = _hash(data, at, last)
+            out[0] = hash_text(data, at, last)
         at = last
         if is_value:
             kind, value = int(key >> 3), out[0]
@@ -211,7 +212,7 @@ def _annotation(
     if kind == 0 or name == 0 or value == _LEAST or (kind == 3 and value < 0):
         kind = _OTHER
     if kind == _OTHER:
-        name, place, size, value = np.int64(1), start, start - end, _hash(data, start, end)
+        name, place, size, value = np.int64(1), start, start - end, hash_text(data, start, end)
     h = t[SHAPE, i] if t[SHAPE, i] != 0 else _BASIS
     h = ((h ^ name) * _PRIME ^ kind) * _PRIME
     if kind == 3 or kind == 4:
@@ -243,18 +244,18 @@ def _value(data: Bytes, at: int, end: int, t: Int64, i: int, out: Int64) -> int:
         return -1
     first, second = data[at - 1], data[at]
     if first == np.uint8(0xF0) and second == np.uint8(1) and t[VALUE_KIND, i] == 0:
-        at = _number(data, at + 1, end, out)
+        at = number(data, at + 1, end, out)
         t[VALUE_KIND, i] = OF_INT
         t[VALUE, i] = out[0]
         return at
     is_name = first == np.uint8(0xBA)
     if (is_name or first == np.uint8(0xB2)) and second == np.uint8(1):
-        at = _number(data, at + 1, end, out)
+        at = number(data, at + 1, end, out)
         column = NAME if is_name else CATEGORY
         size = int(out[0])
         if at < 0 or size <= 0 or at + size > end or t[column, i] != 0:
             return -1
-        t[column, i] = _hash(data, at, at + size)
+        t[column, i] = hash_text(data, at, at + size)
         t[column + 1, i] = at
         t[column + 2, i] = size
         return at + size
@@ -284,14 +285,14 @@ def _event(
         key = data[at]
         at += 1
         if key == np.uint8(0x22) or key == np.uint8(0x1A):
-            at = _number(data, at, end, out)
+            at = number(data, at, end, out)
             last = at + out[0]
             if at < 0 or out[0] <= 0 or last > end:
                 return False
             if key == np.uint8(0x22):
                 if not _annotation(data, at, last, t, i, holes, texts, out):
                     return False
-            elif t[CATEGORY, i] != 0 or _number(data, at, last, out) != last or out[0] <= 0:
+            elif t[CATEGORY, i] != 0 or number(data, at, last, out) != last or out[0] <= 0:
                 return False
             else:
                 t[CATEGORY, i] = out[0]
@@ -302,7 +303,7 @@ def _event(
             or key == np.uint8(0x58)
             or (key == np.uint8(0x18) and t[CATEGORY, i] == 0)
         ):
-            at = _number(data, at, end, out)
+            at = number(data, at, end, out)
             if at < 0:
                 return False
             if key == np.uint8(0x48):
@@ -339,7 +340,7 @@ def _packet(
         elif (key != 0x40 and key != 0x50 and key != 0x68 and key != 0x18 and key != 0x5A
               and key != 0x0A):  # fmt: skip
             return 1
-        at = _number(data, at, end, out)
+        at = number(data, at, end, out)
         if at < 0:
             return 1
         if key == 0x5A or key == 0x0A:
@@ -373,7 +374,7 @@ def _scan(
 ) -> tuple[int, int]:
     count = 0
     while count < t.shape[1] and at < end and data[at] == np.uint8(0x0A):
-        head = _number(data, at + 1, end, out)
+        head = number(data, at + 1, end, out)
         size = out[0]
         if head < 0 or size < 0 or size > _LONGEST or head + size > end:
             break

@@ -101,6 +101,21 @@ class Actors:
             return known[-1]
         return self._new(tid, None)
 
+    def is_settled(self, tid: int, pid: int | None) -> bool:
+        """Tell whether asking for a tid, with this pid and without, gives one thread throughout.
+
+        Args:
+            tid: of the thread.
+            pid: of its process; None: asked for without only.
+        """
+        known = self._by_tid.get(tid)
+        if not known or pid is None:
+            return True
+        last, process = known[-1], self._by_pid.get(pid)
+        if last.process is not None:
+            return last.process is process
+        return len(known) == 1 and last.end_ts is None
+
     def another_process(self, pid: int) -> Process:
         """Give a pid to a new process."""
         self._by_pid.pop(pid, None)

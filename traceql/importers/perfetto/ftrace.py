@@ -49,7 +49,7 @@ class Ftrace:
     def __init__(self, context: Context) -> None:
         self._context, self._actors = context, context.actors
         self.sched = Sched(context)
-        self._atrace = Atrace(context)
+        self.atrace = Atrace(context)
         self._idle: set[int] = set()
         self._readers: dict[str, Callable[[bytes, Where, Sequence], None]] = {
             "print": self._print,
@@ -93,11 +93,11 @@ class Ftrace:
             count("ftrace_clock_unrelated")
             return
         if "compact_sched" in bundle:
-            self._compact(decode(messages.COMPACT_SCHED, bundle["compact_sched"]), cpu, shift,
+            self.compact(decode(messages.COMPACT_SCHED, bundle["compact_sched"]), cpu, shift,
                           sequence)  # fmt: skip
         for raw in bundle.get("event", ()):
             try:
-                self._event(decode(messages.EVENT, raw), cpu, shift, sequence)
+                self.event(decode(messages.EVENT, raw), cpu, shift, sequence)
             except WireError:
                 count("message_damaged")
 
@@ -110,7 +110,12 @@ class Ftrace:
             return int(bundle["boot_timestamp"] - bundle["ftrace_timestamp"])
         return None
 
-    def _event(self, event: Fields, cpu: int, shift: int, sequence: Sequence) -> None:
+    def event(self, event: Fields, cpu: int, shift: int, sequence: Sequence) -> None:
+        """Read one event; `shift` leads from its clock to that of boot time.
+
+        Raises:
+            WireError: it is damaged.
+        """
         ts = self._context.ts(event.get("timestamp", 0) + shift, BOOTTIME, sequence)
         if ts is None:
             return
@@ -122,7 +127,8 @@ class Ftrace:
             self._context.diagnostics.count("ftrace_event_unread")
             self._context.unread[f"ftrace.unread.{number}"] += 1
 
-    def _thread(self, tid: int, comm: str | None = None) -> Thread:
+    def thread(self, tid: int, comm: str | None = None) -> Thread:
+        """Give the thread that has a tid now, and the name that the kernel calls it by."""
         thread = self._actors.thread_of(tid)
         if tid == 0:
             self._idle.add(thread.utid)
@@ -132,8 +138,8 @@ class Ftrace:
 
     def _switch(self, data: bytes, where: Where, _: Sequence) -> None:
         e = decode(messages.SWITCH, data)
-        before = self._thread(e.get("prev_pid", 0), e.get("prev_comm"))
-        after = self._thread(e.get("next_pid", 0), e.get("next_comm"))
+        before = self.thread(e.get("prev_pid", 0), e.get("prev_comm"))
+        after = self.thread(e.get("next_pid", 0), e.get("next_comm"))
         self.sched.switch(
             where.ts, where.cpu, before.utid, e.get("prev_state", 0), after.utid,
             e.get("next_prio", 0),
@@ -147,11 +153,11 @@ class Ftrace:
 
     def _wake(self, data: bytes, where: Where, *, is_waking: bool) -> None:
         e = decode(messages.WAKING, data)
-        thread = self._thread(e.get("pid", 0), e.get("comm"))
-        waker = NONE if where.flags & _IN_INTERRUPT else self._thread(where.tid).utid
+        thread = self.thread(e.get("pid", 0), e.get("comm"))
+        waker = NONE if where.flags & _IN_INTERRUPT else self.thread(where.tid).utid
         self.sched.wake(where.ts, where.cpu, thread.utid, waker, is_waking=is_waking)
 
-    def _compact(self, e: Fields, cpu: int, shift: int, sequence: Sequence) -> None:
+    def compact(self, e: Fields, cpu: int, shift: int, sequence: Sequence) -> None:
         """Read scheduling events written as columns; times are differences."""
         comms: list[str] = e.get("intern_table", [])
         switches, wakings = ([e.get(name, []) for name in part] for part in _COMPACT_PARTS)
@@ -165,7 +171,7 @@ class Ftrace:
             time += delta
             ts = self._context.ts(time, BOOTTIME, sequence)
             if ts is not None:
-                after = self._thread(tid, comms[comm] if comm < len(comms) else None)
+                after = self.thread(tid, comms[comm] if comm < len(comms) else None)
                 self.sched.switch(ts, cpu, IMPLIED, state, after.utid, priority)
         time = shift
         flags = e.get("waking_common_flags", [])
@@ -173,7 +179,7 @@ class Ftrace:
             time += delta
             ts = self._context.ts(time, BOOTTIME, sequence)
             if ts is not None:
-                thread = self._thread(tid, comms[comm] if comm < len(comms) else None)
+                thread = self.thread(tid, comms[comm] if comm < len(comms) else None)
                 interrupt = number < len(flags) and flags[number] & _IN_INTERRUPT
                 self.sched.wake(ts, cpu, thread.utid, NONE if interrupt else IMPLIED,
                                 is_waking=True)  # fmt: skip
@@ -182,12 +188,12 @@ class Ftrace:
         e = decode(messages.BLOCKED_REASON, data)
         caller = e.get("caller")
         function = sequence.text("kernel_symbols", caller) if caller else None
-        thread = self._thread(e.get("pid", 0))
+        thread = self.thread(e.get("pid", 0))
         self.sched.blocked(where.ts, thread.utid, min(e.get("io_wait", 0), 1), function)
 
     def _exit(self, data: bytes, where: Where, _: Sequence) -> None:
         e = decode(messages.PROCESS_EXIT, data)
-        thread = self._thread(e.get("pid", 0), e.get("comm"))
+        thread = self.thread(e.get("pid", 0), e.get("comm"))
         if e.get("tgid"):
             self._actors.thread(thread.tid, e["tgid"])
         thread.end_ts = where.ts
@@ -198,7 +204,7 @@ class Ftrace:
 
     def _newtask(self, data: bytes, where: Where, _: Sequence) -> None:
         e = decode(messages.NEWTASK, data)
-        parent, tid = self._thread(where.tid), e.get("pid", 0)
+        parent, tid = self.thread(where.tid), e.get("pid", 0)
         if e.get("clone_flags", 0) & _CLONE_THREAD:
             thread = self._actors.start_thread(tid, where.ts, parent.process)
             thread.call(e.get("comm"), OF_FTRACE)
@@ -210,21 +216,19 @@ class Ftrace:
 
     def _rename(self, data: bytes, _: Where, __: Sequence) -> None:
         e = decode(messages.RENAME, data)
-        thread = self._thread(e.get("pid", 0), e.get("newcomm"))
+        thread = self.thread(e.get("pid", 0), e.get("newcomm"))
         process = thread.process
         if process is not None and process.pid == thread.tid and process.sure <= OF_FTRACE:
             process.name, process.sure = e.get("newcomm"), OF_FTRACE
 
     def _print(self, data: bytes, where: Where, _: Sequence) -> None:
         text = decode(messages.PRINT, data).get("buf", "")
-        self._atrace.text(text, where.ts, where.tid)
+        self.atrace.text(text, where.ts, where.tid)
 
     def _mark(self, data: bytes, where: Where, _: Sequence) -> None:
         e = decode(messages.MARK, data)
         kind = "B" if e.get("trace_begin") else "E"
-        self._atrace.text(
-            f"{kind}|{e.get('pid', 0)}|{e.get('trace_name', '')}", where.ts, where.tid
-        )
+        self.atrace.text(f"{kind}|{e.get('pid', 0)}|{e.get('trace_name', '')}", where.ts, where.tid)
 
     def _frequency(self, data: bytes, where: Where, _: Sequence) -> None:
         e = decode(messages.CPU_STATE, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from traceql.errors import CorruptTrace
@@ -31,7 +32,9 @@ from traceql.importers.perfetto.track_events import TrackEvents
 from traceql.importers.perfetto.wire import UNKNOWN, Fields, WireError, decode
 
 if TYPE_CHECKING:
+    from traceql.importers.perfetto.bundles import Bundles
     from traceql.importers.perfetto.fast import Fast
+    from traceql.importers.perfetto.packets import Batch
     from traceql.kernels.packets import Scanner
     from traceql.model.protocols import Chunk, Source
 
@@ -55,6 +58,7 @@ class Reading:
         self._source, self._path = source, path
         self._ready: list[Chunk] = []
         self._fast: Fast | None = None
+        self._bundles: Bundles
         self._scanners: list[Scanner] = []
         self._context = context = Context()
         self._sequences: dict[int, Sequence] = {}
@@ -152,11 +156,13 @@ class Reading:
     def _batches(self, splitter: Splitter, within: int | None, depth: int) -> bool:
         """Read the packets in the buffer; False where there is none whole."""
         if self._fast is None:
+            from traceql.importers.perfetto.bundles import Bundles
             from traceql.importers.perfetto.fast import Fast
 
             self._fast = Fast(self._context, self._described, self._events, self._sequences)
+            self._bundles = Bundles(self._context, self._ftrace, self._sequences)
         from traceql.importers.perfetto.fast import runs
-        from traceql.kernels.packets import Scanner
+        from traceql.kernels.packets import BUNDLE, FLAGS, Scanner
 
         if depth >= len(self._scanners):
             self._scanners.append(Scanner())
@@ -171,9 +177,16 @@ class Reading:
                     self._good += end - start
                     self._ready += [*self._context.rows.rest(), *chunks]
                     continue
-            for head, last in batch.packets.columns[:2, start:end].T.tolist():
-                offset = batch.offset + head - 1 - max((last - head).bit_length() + 6, 7) // 7
-                self._packet(batch.buffer[head:last], offset if within is None else within, depth)
+            place = partial(_place, batch, start, within)
+            is_known = not batch.packets.columns[FLAGS, start:end].any()
+            if odd == BUNDLE and is_known and not self._held:
+                self._packets += end - start
+                self._good += end - start
+                part = batch.packets.columns[:, start:end]
+                self._ready += self._bundles.run(batch.buffer, part, place)
+                continue
+            for number, (head, last) in enumerate(batch.packets.columns[:2, start:end].T.tolist()):
+                self._packet(batch.buffer[head:last], place(number), depth)
         return True
 
     def _packet(self, raw: bytes, offset: int, depth: int) -> None:
@@ -302,6 +315,14 @@ class Reading:
         for number, _ in packet[UNKNOWN]:
             self._context.unread[f"packet.unread.{number}"] += 1
         self._context.diagnostics.count("packet_unread")
+
+
+def _place(batch: Batch, start: int, within: int | None, number: int) -> int:
+    """Give where a packet of a run lies: that of the packet that it is packed in, if it is."""
+    if within is not None:
+        return within
+    head, last = batch.packets.columns[:2, start + number].tolist()
+    return int(batch.offset + head - 1 - max((last - head).bit_length() + 6, 7) // 7)
 
 
 def _on_another_clock(packet: Fields) -> bool:

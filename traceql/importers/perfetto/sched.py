@@ -75,6 +75,18 @@ class Sched:
         events = self._wakings if is_waking else self._wakeups
         events.extend((self._context.ordinal(), ts, cpu, utid, waker))
 
+    def add(self, switches: Int64, wakings: Int64, wakeups: Int64) -> None:
+        """Add many events.
+
+        Args:
+            switches: int64 [n, 7], as `switch` is told them, behind their ordinals.
+            wakings: int64 [n, 5], as `wake`.
+            wakeups: int64 [n, 5].
+        """
+        for events, rows in ((self._switches, switches), (self._wakings, wakings),
+                             (self._wakeups, wakeups)):  # fmt: skip
+            events.frombytes(rows.tobytes())
+
     def blocked(self, ts: int, utid: int, io_wait: int, function: str | None) -> None:
         """Add why a thread that sleeps was blocked."""
         number = NONE
