@@ -182,7 +182,7 @@ def kernel_trace(seed: int, count: int = 40) -> bytes:
             "G|5|track|run|1", "H|5|track|run|1", "no mark", "B|x|y", "S|5|z", "B|5|draw",
         ])  # fmt: skip
         kinds = [
-            (4, message((1, comm), (2, pid()), (4, chance.choice([0, 1, 2, 256])), (6, pid()), (7, 120))),
+            (4, message((1, comm), (2, pid()), (4, ts % 3 * 128), (6, pid()), (7, 9))),
             (4, message((2, pid()), (4, 1), (5, "x"), (6, pid()), (9, "new"))),
             (20, message((1, comm), (2, pid()))), (17, message((2, pid()), (1, comm))),
             (114, message((2, pid()))), (3, message((1, 77), (2, mark + "\n"))),
@@ -202,8 +202,8 @@ def kernel_trace(seed: int, count: int = 40) -> bytes:
     def compact() -> bytes:
         n, comms = chance.randrange(30), ["a", "b", ""]
         columns = {1: [ts, *(chance.randrange(9) for _ in range(n))]}
-        for field, values in ((2, [0, 1]), (4, [99]), (3, [0, 5, 6]), (6, [0, 1, 2, 3]), (8, [5, 6]),
-                              (11, [0, 9]), (12, [0, 8])):  # fmt: skip
+        for field, values in ((2, [0, 1]), (4, [99]), (3, [0, 5, 6]), (6, [0, 1, 2, 3]),
+                              (8, [5, 6]), (11, [0, 9]), (12, [0, 8])):  # fmt: skip
             columns[field] = [chance.choice(values) for _ in range(n + 1)]
         columns[7] = columns[1]
         if chance.random() < 0.2:

@@ -29,9 +29,11 @@ def events(draw: st.DrawFn) -> tuple[bytes, dict[int, Any]]:
     kind = draw(st.sampled_from(["switch", "wake", "print", "cpu", "unread", "odd"]))
     if kind == "switch":
         said |= {at.KIND: at.SWITCH, at.PID: draw(INT64), at.STATE: draw(INT64),
-                 at.NEXT: draw(INT64), at.COMM_AT: draw(TEXT), at.NEXT_AT: draw(TEXT), at.PRIORITY: draw(TID)}  # fmt: skip
+                 at.NEXT: draw(INT64), at.COMM_AT: draw(TEXT), at.NEXT_AT: draw(TEXT),
+                 at.PRIORITY: draw(TID)}  # fmt: skip
         content = message((1, said[at.COMM_AT]), (2, said[at.PID]), (4, said[at.STATE]),
-                          (5, said[at.NEXT_AT]), (6, said[at.NEXT]), (7, said[at.PRIORITY]))  # fmt: skip
+                          (5, said[at.NEXT_AT]), (6, said[at.NEXT]),
+                          (7, said[at.PRIORITY]))  # fmt: skip
         body: tuple[int, bytes] = (4, content)
     elif kind == "wake":
         number = draw(st.sampled_from([20, 17, 114]))
@@ -89,7 +91,8 @@ def test_compact_events_are_those_written(rows: list[tuple[int, int, int, int]])
     times, states, tids, names = ([row[i] for row in rows] for i in range(4))
     comms = ["a", "", "ccc"]
     compact = message((1, times), (2, states), (3, tids), *((5, comm) for comm in comms),
-                      (6, names), (4, tids[:3]), (7, times), (8, tids), (11, names), (12, [8]))  # fmt: skip
+                      (6, names), (4, tids[:3]), (7, times), (8, tids), (11, names),
+                      (12, [8]))  # fmt: skip
     _, found, _ = scanned(message((1, 3), (4, compact)))
     kinds = [at.COMPACT_SWITCH] * len(rows) + [at.COMPACT_WAKING] * len(rows)
     assert [row[at.KIND] for row in found] == kinds
