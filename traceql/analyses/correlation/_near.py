@@ -21,6 +21,7 @@ _APART = 3
 
 _LOCAL = 8
 _PASSED_ON = 0.05
+_LEAST_Z, _LEAST_LATE_Z = 1.5, 3.0
 _MOSTLY = 0.5
 
 SCHEMA = pa.schema(
@@ -126,26 +127,32 @@ def _struck(shifted: Floats, own: int) -> list[tuple[int, dict[str, Any]]]:
     """
     bins = shifted.shape[1]
     lags = np.concatenate((np.arange(MOST_LAG + 1), np.arange(bins - MOST_LAG, bins)))
+    mean = np.maximum(shifted.mean(axis=1), 1.0 / bins)
+    spread = np.sqrt(np.maximum((shifted**2).mean(axis=1) - mean**2, mean))
     best = lags[shifted[:, lags].argmax(axis=1)]
-    everyone = np.arange(len(shifted))
-    every, local = (
-        chance(shifted, np.zeros_like(best), reach) for reach in (bins // 2, bins // _LOCAL)
-    )
-    late, late_local = (chance(shifted, best, reach) for reach in (bins // 2, bins // _LOCAL))
-    price = 2.0 * len(lags)
-    use_lag = np.minimum(late.p * price, 1) < np.minimum(every.p * 2, 1)
+    # No count nearer to the mean than so many deviations has a p that is passed on.
+    at_once = shifted[:, 0] >= mean + _LEAST_Z * spread
+    late = shifted[np.arange(len(best)), best] >= mean + _LEAST_LATE_Z * spread
     found = []
-    for j in everyone[everyone != own].tolist():
-        lag = int(best[j]) if use_lag[j] else 0
-        times, whole, near = (price, late, late_local) if use_lag[j] else (2.0, every, local)
-        p_all = min(float(whole.p[j]) * times, 1.0)
+    for j in np.flatnonzero((at_once | late) & (np.arange(len(best)) != own)).tolist():
+        tried = [(2.0, 0)] if at_once[j] else []
+        if late[j] and best[j]:
+            tried.append((2.0 * len(lags), int(best[j])))
+        if not tried:
+            continue
+        judged = []
+        for price, lag in tried:
+            whole = chance(shifted[j : j + 1], np.array([lag]), bins // 2)
+            judged.append((min(float(whole.p[0]) * price, 1.0), price, lag, whole))
+        p_all, price, lag, whole = min(judged, key=lambda one: one[0])
         if p_all > _PASSED_ON:
             continue
+        near = chance(shifted[j : j + 1], np.array([lag]), bins // _LOCAL)
         found.append((j, {
-            "near": int(shifted[j, lag]), "expected": float(whole.mean[j]),
-            "spread": float(np.sqrt(whole.variance[j])), "p_all": p_all,
+            "near": int(shifted[j, lag]), "expected": float(whole.mean[0]),
+            "spread": float(np.sqrt(whole.variance[0])), "p_all": p_all,
             "lag": lag if lag <= bins // 2 else lag - bins,
-            "p_local": min(float(near.p[j]) * times, 1.0),
+            "p_local": min(float(near.p[0]) * price, 1.0),
         }))  # fmt: skip
     return found
 
@@ -158,7 +165,7 @@ def chance(shifted: Floats, at: Ints, reach: int) -> Chance:
         at: int64 [p], the shift that is judged.
         reach: at most bins / 2.
     """
-    from scipy import stats
+    from scipy import special
 
     bins = shifted.shape[1]
     off = np.concatenate((np.arange(-reach, -_APART), np.arange(_APART + 1, reach)))
@@ -168,7 +175,8 @@ def chance(shifted: Floats, at: Ints, reach: int) -> Chance:
     mean = np.maximum(mean, 1.0 / bins)
     wide = np.maximum(variance, mean * (1 + 1e-6))
     size = mean**2 / (wide - mean)
-    p = stats.nbinom.sf(count - 1, size, size / (size + mean))
+    # The upper tail of the negative binomial, from `count` on.
+    p = np.where(count > 0, special.betainc(np.maximum(count, 1), size, mean / (size + mean)), 1.0)
     as_much = (others >= count[:, None]).mean(axis=1)
     return Chance(mean, wide, np.maximum(p, as_much))
 

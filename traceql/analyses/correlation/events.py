@@ -80,10 +80,10 @@ class Events:
 
     q: float = 0.01
     least_strength: float = 0.3
-    bins: int = 8192
+    bins: int = 4096
     least_events: int = 8
     most_events: int = 2000
-    most_ops: int = 40
+    most_ops: int = 30
     most_findings: int = 20
 
     def __post_init__(self) -> None:
