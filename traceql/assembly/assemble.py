@@ -54,9 +54,11 @@ def assemble(chunks: Iterable[Chunk], *, scratch: Path, memory_limit_bytes: int)
         ValueError: a chunk is of a table that assembly does not take, or breaks its schema.
         StoreFull: there is no room left in `scratch`.
     """
-    assembly = _Assembly(scratch, Memory(min(memory_limit_bytes // _SHARE, _MOST_HELD_BYTES)))
+    memory = Memory(min(memory_limit_bytes // _SHARE, _MOST_HELD_BYTES))
+    assembly = _Assembly(scratch, memory)
     for chunk in chunks:
         assembly.add(chunk)
+    memory.forget()
     give_back()
     for table, rows in assembly.finish():
         for start in range(0, rows.num_rows, order.BATCH_ROWS):
@@ -145,6 +147,7 @@ class _Assembly:
             else:
                 overflow.add(rows)
         self._slices.clear()
+        self._memory.forget()
         give_back()
         yield from overflow.sorted()
         overflow.clear()

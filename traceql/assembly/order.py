@@ -45,6 +45,22 @@ class Memory:
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         self._sorters: list[Held] = []
+        self._room = np.empty(0, np.int32)
+
+    def room(self, size: int) -> NDArray[np.int32]:
+        """Give an array of at least `size` words: one that was kept, whose pages are there."""
+        kept, self._room = self._room, np.empty(0, np.int32)
+        # Untouched pages take no memory.
+        return kept if len(kept) >= size else np.empty(size, np.int32)
+
+    def keep(self, room: NDArray[np.int32]) -> None:
+        """Take an array back for the next one who asks."""
+        if len(room) > len(self._room):
+            self._room = room
+
+    def forget(self) -> None:
+        """Let go of what was kept."""
+        self._room = np.empty(0, np.int32)
 
     def watch(self, sorter: Held) -> None:
         """Count what the sorter holds from now on."""

@@ -13,7 +13,7 @@ from traceql.assembly.columns import Texts, Values
 from traceql.assembly.scratch import PackedRun, PackedWriter
 from traceql.kernels import packed
 from traceql.kernels.decorator import as_input
-from traceql.kernels.order import argsort, is_sorted
+from traceql.kernels.packed_order import SORT_BYTES, sorted_starts
 from traceql.kernels.vector import PADDING
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 RUN_BYTES = 48 << 20
 """A sorter holds no more in memory; its room is reserved at once and touched as it fills."""
-_SORT_BYTES = 64
-"""What sorting takes for each row; counted with what is held, because spilling needs it."""
-
 _WORD = 4
 
 
@@ -158,7 +155,7 @@ class RowSorter:
     def _took(self, rows: int) -> None:
         self._held += rows
         self.rows += rows
-        self.held_bytes = self._end * _WORD + self._held * _SORT_BYTES
+        self.held_bytes = self._end * _WORD + self._held * SORT_BYTES
         self._memory.check()
 
     def _ready(self, columns: Mapping[str, Values], texts: Texts | None) -> packed.Columns:
@@ -174,8 +171,7 @@ class RowSorter:
         self.spill()
         size = max(words, min(self._memory.limit_bytes, RUN_BYTES) // _WORD)
         if len(self._words) < size:
-            # Untouched pages take no memory.
-            self._words = np.empty(size, np.int32)
+            self._words = self._memory.room(size)
 
     def spill(self) -> None:
         """Write what is held in memory to disk as a sorted run."""
@@ -187,6 +183,7 @@ class RowSorter:
         self._runs.append(run.close())
         self._end = self._held = self.held_bytes = 0
         # The room goes too: what all sorters ever filled is more than what they hold at once.
+        self._memory.keep(self._words)
         self._words, self._starts = np.empty(0, np.int32), None
 
     def sorted(self, parts: int = 1) -> Iterator[Rows]:
@@ -220,10 +217,7 @@ class RowSorter:
     def _sorted_starts(self) -> Int64:
         starts = np.empty(self._held, np.int64)
         packed.find_starts(self._words, 0, starts)
-        if self._depth == 0:
-            return starts
-        keys = self._view(self._words, starts).keys()
-        return starts if is_sorted(*keys) else starts[argsort(*keys)]
+        return sorted_starts(self._words, starts, self._depth) if self._depth else starts
 
     def _view(self, words: Int32, starts: Int64) -> Rows:
         return Rows(words, starts, self._depth, self._names)

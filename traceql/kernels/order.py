@@ -11,8 +11,8 @@ Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 UInt64 = NDArray[np.uint64]
 
-_WORD_BITS = 64
-_LONG_TIE = 64
+WORD_BITS = 64
+LONG_TIE = 64
 """Longer runs of equal words are left to a sort that is not quadratic."""
 
 
@@ -61,7 +61,7 @@ def argsort(*keys: ArrayLike) -> Int32:
     words = np.empty((2, rows), np.uint64)
     words[0] = word
     room = np.empty((2, rows), np.int32)
-    order: Int32 = room[_radix_order(bits, words, room, np.zeros((6, 2048), np.int64))]
+    order: Int32 = room[radix_order(bits, words, room, np.zeros((6, 2048), np.int64))]
     if used < len(checked):
         _break_ties(order, word, checked[used:])
     return order
@@ -81,7 +81,7 @@ def _pack(keys: list[Int64]) -> tuple[UInt64, int, int]:
     for key in keys:
         low = int(key.min())
         width = (int(key.max()) - low).bit_length()
-        if bits + width > _WORD_BITS:
+        if bits + width > WORD_BITS:
             break
         # Unsigned subtraction wraps to the right distance even over the whole int64 range.
         offset = key.view(np.uint64) - np.uint64(low & 0xFFFFFFFFFFFFFFFF)
@@ -111,7 +111,7 @@ def _order_short_ties(order: Int32, word: UInt64, keys: Int64) -> bool:
     first, rows = 0, order.shape[0]
     for at in range(1, rows + 1):
         if at < rows and word[order[at]] == word[order[first]]:
-            if at - first >= _LONG_TIE:
+            if at - first >= LONG_TIE:
                 return False
             row, place = order[at], at
             while place > first and _is_before(keys, row, order[place - 1]):
@@ -132,7 +132,7 @@ def _is_before(keys: Int64, one: int, other: int) -> bool:
 
 
 @kernel
-def _radix_order(bits: int, words: UInt64, order: Int32, counts: Int64) -> int:
+def radix_order(bits: int, words: UInt64, order: Int32, counts: Int64) -> int:
     """Sort stably by the low `bits` of each word, 11 bits a pass (Knuth, TAOCP 3, 5.2.5).
 
     Args:

@@ -99,7 +99,8 @@ def pack(keys: Sequence[Int64], rows: int, columns: Columns, words: Int32, at: i
 
 
 @inlined
-def _address(array: NDArray[Any]) -> int:
+def address_of(array: NDArray[Any]) -> int:
+    """Give where the elements of an array lie."""
     return signed(np.uint64(array.ctypes.data))
 
 
@@ -111,7 +112,7 @@ def _pack(
     """Pack from the addresses of keys and columns; `bits` are 0 where all values are there."""
     width = numbers.shape[0]
     with_text = ends.shape[0] > 0
-    base, texts = _address(words), _address(text)
+    base, texts = address_of(words), address_of(text)
     row = base + 4 * at
     for i in range(rows):
         end = row + 8
@@ -154,7 +155,7 @@ def _put_text(end: int, source: int, size: int) -> int:
 
 
 @inlined
-def _number(at: int, wide: int) -> int:
+def number_at(at: int, wide: int) -> int:
     """Read a number of one word, or of two."""
     shift = (1 - wide) << 5
     return signed(load64(at)) << shift >> shift
@@ -197,7 +198,7 @@ def repack(
         at: where to begin.
     """
     depth = keys.shape[0]
-    base, from_base = _address(words), _address(source)
+    base, from_base = address_of(words), address_of(source)
     row = base + 4 * at
     for i in range(starts.shape[0]):
         old = from_base + 4 * starts[i]
@@ -223,7 +224,7 @@ def repack(
 @bare_kernel
 def find_starts(words: Int32, at: int, starts: Int64) -> int:
     """Write where each row begins, the first at `at`; give where the last one ends."""
-    base = _address(words)
+    base = address_of(words)
     row = base + 4 * at
     for i in range(starts.shape[0]):
         starts[i] = (row - base) >> 2
@@ -234,14 +235,14 @@ def find_starts(words: Int32, at: int, starts: Int64) -> int:
 @bare_kernel
 def read_keys(words: Int32, starts: Int64, keys: Int64) -> None:
     """Write the keys of rows to `keys`, int64 [k, n]."""
-    base = _address(words)
+    base = address_of(words)
     for i in range(starts.shape[0]):
         row = base + 4 * starts[i]
         wide = signed(load64(row)) >> 32
         at = row + 8
         for k in range(keys.shape[0]):
             long = (wide >> k) & 1
-            keys[k, i] = _number(at, long)
+            keys[k, i] = number_at(at, long)
             at += (1 + long) << 2
 
 
@@ -251,7 +252,7 @@ def columns_of(words: Int32, starts: Int64, depth: int) -> tuple[int, int]:
 
     All have all columns if there are no rows.
     """
-    base = _address(words)
+    base = address_of(words)
     some, common = 0, _COLUMNS
     for i in range(starts.shape[0]):
         header = signed(load64(base + 4 * starts[i]))
@@ -276,7 +277,7 @@ def unpack(
         values: int64 [m, n]; what is missing is left as it is.
         bits: uint8 [m, (n + 7) // 8] of zeros: a bit for each value, lowest first, as in Arrow.
     """
-    base = _address(words)
+    base = address_of(words)
     for i in range(starts.shape[0]):
         row = base + 4 * starts[i]
         header = signed(load64(row))
@@ -287,7 +288,7 @@ def unpack(
             number = first_bit(np.uint64(mask))
             long = (wide >> number) & 1
             column = place[number]
-            values[column, i] = _number(at, long)
+            values[column, i] = number_at(at, long)
             if not (common >> number) & 1:
                 bits[column, byte] |= bit
             mask &= mask - 1
@@ -301,7 +302,7 @@ def read_texts(words: Int32, starts: Int64, text: Bytes, ends: Int32) -> None:
     With `text` empty only the ends are written: the last one is the room that `text` needs, with
     32 bytes more to copy in steps.
     """
-    base, target = _address(words), _address(text)
+    base, target = address_of(words), address_of(text)
     total = 0
     ends[0] = 0
     for i in range(starts.shape[0]):
@@ -316,7 +317,7 @@ def read_texts(words: Int32, starts: Int64, text: Bytes, ends: Int32) -> None:
 @bare_kernel
 def count_words(words: Int32, starts: Int64) -> int:
     """Give how many words these rows have together."""
-    base = _address(words)
+    base = address_of(words)
     total = 0
     for i in range(starts.shape[0]):
         row = base + 4 * starts[i]
@@ -331,7 +332,7 @@ def copy_rows(words: Int32, starts: Int64, first: int, out: Int32) -> tuple[int,
     Returns:
         (the row it came to, the words in `out`).
     """
-    base, target = _address(words), _address(out)
+    base, target = address_of(words), address_of(out)
     end, last = target, target + 4 * (out.shape[0] - SPARE)
     for i in range(first, starts.shape[0]):
         row = base + 4 * starts[i]
@@ -344,13 +345,14 @@ def copy_rows(words: Int32, starts: Int64, first: int, out: Int32) -> tuple[int,
 
 
 @inlined
-def _is_before(one: int, other: int, depth: int) -> bool:
+def is_before(one: int, other: int, depth: int) -> bool:
+    """Tell whether the row at one address comes before that at another by its keys."""
     wide_one, wide_other = signed(load64(one)) >> 32, signed(load64(other)) >> 32
     one += 8
     other += 8
     for k in range(depth):
         long_one, long_other = (wide_one >> k) & 1, (wide_other >> k) & 1
-        here, there = _number(one, long_one), _number(other, long_other)
+        here, there = number_at(one, long_one), number_at(other, long_other)
         if here != there:
             return here < there
         one += (1 + long_one) << 2
@@ -378,7 +380,7 @@ def merge(
     Returns:
         (the source to be filled or OUT_IS_FULL, rows in `out`, words in `out`).
     """
-    base, target = _address(words), _address(out)
+    base, target = address_of(words), address_of(out)
     rows, end = starts[-2], starts[-1]
     while True:
         best, second = -1, -1
@@ -387,9 +389,9 @@ def merge(
             if place[s] == stop[s]:
                 if more[s]:
                     return s, rows, end
-            elif best < 0 or _is_before(row, base + 4 * place[best], depth):
+            elif best < 0 or is_before(row, base + 4 * place[best], depth):
                 best, second = s, best
-            elif second < 0 or _is_before(row, base + 4 * place[second], depth):
+            elif second < 0 or is_before(row, base + 4 * place[second], depth):
                 second = s
         if best < 0:
             return OUT_IS_FULL, rows, end
@@ -398,8 +400,8 @@ def merge(
         while at < last:
             row = base + 4 * at
             if second >= 0:
-                after = _is_before(limit, row, depth) if best < second else not (
-                    _is_before(row, limit, depth)
+                after = is_before(limit, row, depth) if best < second else not (
+                    is_before(row, limit, depth)
                 )  # fmt: skip
                 if after:
                     break
