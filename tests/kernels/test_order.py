@@ -40,3 +40,17 @@ def test_bad_input_is_refused():
         order.argsort([1], [1, 2])
     with pytest.raises(ValueError, match="given"):
         order.argsort()
+
+
+@given(st.integers(0, 64).flatmap(
+    lambda bits: st.tuples(st.just(bits), st.lists(st.integers(0, (1 << bits) - 1), max_size=40))
+))  # fmt: skip
+def test_words_are_sorted_by_radix_with_their_rows(words):
+    bits, values = words
+    room = np.empty((2, len(values)), np.uint64)
+    room[0] = np.array(values, np.uint64)
+    rows = np.empty((2, len(values)), np.int32)
+    now = order.radix_order(bits, room, rows, np.zeros((6, 2048), np.int64))
+
+    assert rows[now].tolist() == sorted(range(len(values)), key=values.__getitem__)
+    assert room[now].tolist() == sorted(values)

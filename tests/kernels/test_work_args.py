@@ -18,9 +18,20 @@ KEYS = keys_of({
     "shared memory": (1, work_args.INT),
     "grid": (2, work_args.THREE),
     "est. achieved occupancy %": (5, work_args.SHARE),
+    "size": (1, work_args.ABSENT),
 })  # fmt: skip
 NAMES = st.sampled_from(
-    ["device", "Device", "shared memory", "grid", "est. achieved occupancy %", "x", "grip", ""]
+    [
+        "device",
+        "Device",
+        "shared memory",
+        "grid",
+        "est. achieved occupancy %",
+        "x",
+        "grip",
+        "sizes",
+        "",
+    ]
 )
 NUMBERS = st.integers(-(1 << 64), 1 << 64) | st.integers(-9, 9) | st.floats(0, 1e6)
 VALUES = (
@@ -78,6 +89,7 @@ def test_what_tools_write_is_plain() -> None:
 
 def test_what_is_odd_is_not_plain() -> None:
     for text in (
+        b'{"size": 1}', b'{"Size": null}',
         b'{"device": 1, "Device": 2}', b'{"device": "1"}', b'{"device": 1.0}', b'{"device": 1e0}',
         b'{"device": 99999999999999999999}', b'{"grid": [1, 2]}', b'{"grid": [1, 2, 3, 4]}',
         b'{"x\\u0041": 1}', b'{"\xe2\x84\xaa": 1}', b'{"est. achieved occupancy %": 1e2}',

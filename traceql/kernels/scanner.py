@@ -67,7 +67,7 @@ class Scanner:
         self.names = Dictionary(1 << 13, 1 << 19)
         self.categories = Dictionary(1 << 6, 1 << 10)
         self.texts = Dictionary(1 << 10, 1 << 14)
-        self.args = Dictionary(1 << 15, 1 << 22)
+        self.args = Dictionary(1 << 15, 1 << 24)
         self.extras = Dictionary(1 << 6, 1 << 12)
         self._by_status = {
             FULL_NAMES: self.names,

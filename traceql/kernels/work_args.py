@@ -1,4 +1,4 @@
-"""Read what templates of args say of kernels on devices: facts by column, nothing boxed."""
+"""Read what templates of args say of work on devices: facts by column, nothing boxed."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ from traceql.kernels.vector import bits_below, load8, load64, signed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-INT, INT32, THREE, SHARE = range(4)
-"""Kinds of facts: an integer, one that fits int32, a list of three such, a percentage."""
+INT, INT32, THREE, SHARE, ABSENT = range(5)
+"""Kinds of facts: an integer, one that fits int32, a list of three such, a percentage; a key that
+is not to be there."""
 
 _POINT, _E, _LARGE_E = np.uint8(ord(".")), np.uint8(ord("e")), np.uint8(ord("E"))
 _BACKSLASH, _LETTER_A = np.uint8(92), 65
@@ -43,7 +44,7 @@ class Keys(NamedTuple):
     Attributes:
         data: uint8, the keys in lower case, one after the other. ends: int64 [k + 1].
         fields: int64 [k], where each fact goes; THREE goes to three fields.
-        kinds: int64 [k], INT, INT32, THREE or SHARE.
+        kinds: int64 [k], INT, INT32, THREE, SHARE or ABSENT.
     """
 
     data: NDArray[np.uint8]
@@ -180,7 +181,7 @@ def _read(place: int, end: int, keys: Keys, row: int, out: Facts) -> bool:
                 after = _three(place, field, row, out)
             elif kind == SHARE:
                 after = _share(place, field, row, out)
-            else:
+            elif kind != ABSENT:
                 after = _number(place, field, kind == INT32, row, out)
         if after == 0:
             return False

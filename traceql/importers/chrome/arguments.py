@@ -51,7 +51,7 @@ class Args:
         self._dictionary = dictionary
         self.flags, self.holes = Growing(np.uint8), Growing(np.int32)
         self.correlations = Facts(1)
-        self._ends = Growing(np.int32)
+        self._ends = Growing(np.int32, 1 << 16)
         self._ends.append(0)
 
     def __len__(self) -> int:

@@ -17,8 +17,9 @@ _FIRST_ROOM = 64
 class Growing(Generic[Kind]):
     """Elements of one type; those that are there never change, also in views taken earlier."""
 
-    def __init__(self, kind: type[Kind]) -> None:
-        self._room = np.zeros(_FIRST_ROOM, kind)
+    def __init__(self, kind: type[Kind], room: int = _FIRST_ROOM) -> None:
+        """Make an empty one, which stays where it is until it has more than `room` elements."""
+        self._room = np.zeros(room, kind)
         self._size = 0
 
     def __len__(self) -> int:

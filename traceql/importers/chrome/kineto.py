@@ -169,7 +169,7 @@ def work_of(role: str, name: str, args: Mapping[str, Any]) -> Work | None:
     kind = _KINDS[role](name) if role in _KINDS else role
     if kind is None:
         return None
-    copy = _copy(name, args) if kind != "kernel" else (None, None, None)
+    copy = copy_of(name, args) if kind != "kernel" else (None, None, None)
     return Work(
         kind,
         int32(_int(args.get("device"))),
@@ -263,7 +263,7 @@ def _three(value: Any) -> tuple[int | None, int | None, int | None]:
     return x, y, z
 
 
-def _copy(name: str, args: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
+def copy_of(name: str, args: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
     """Give copy_kind, src_memory and dst_memory from names such as Memcpy HtoD (Pinned -> Device).
 
     Forms: CUPTI's `HtoD`, HIP's `CopyHostToDevice`, MTIA's `direction: DEVICE_TO_HOST`.

@@ -10,7 +10,7 @@ import numpy as np
 from traceql.importers.chrome import templates
 from traceql.importers.chrome.arguments import Args
 from traceql.importers.chrome.growing import Growing
-from traceql.importers.chrome.kineto import memory_of, work_of
+from traceql.importers.chrome.kineto import copy_of, memory_of, work_of
 from traceql.importers.chrome.templates import Facts, fact
 from traceql.importers.chrome.vocabulary import (
     Texts,
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 
     from traceql.importers.chrome.kineto import Kineto
 
+    Bool = NDArray[np.bool_]
     Int64 = NDArray[np.int64]
 
 _SPECIAL = {b"[memory]": MEMORY, b"CpuProfile": CPU_PROFILE}
 ROLES = ("", "launch", "kernel", "memcpy", "memset", "mtia", "unitrace")
-KERNEL = 2
+KERNEL, MEMSET = 2, 4
 KINDS = ("kernel", "memcpy", "memset")
 
 # Fields of works, of which those from COPY to DESTINATION are numbers of texts.
@@ -51,7 +52,7 @@ BYTES, ON_DEVICE, ADDRESS, TOTAL_BYTES, RESERVED = range(5)
 
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 _GRID, _BLOCK, _REGISTERS, _SHARED, _GRAPH, _NODE = 8, 11, 14, 15, 16, 17
-_WORK_KEYS = work_args.keys_of({
+_KERNEL_FACTS = {
     "device": (DEVICE, work_args.INT32),
     "context": (CONTEXT, work_args.INT),
     "stream": (STREAM, work_args.INT),
@@ -62,8 +63,15 @@ _WORK_KEYS = work_args.keys_of({
     "graph id": (_GRAPH, work_args.INT),
     "graph node id": (_NODE, work_args.INT),
     "est. achieved occupancy %": (OCCUPANCY, work_args.SHARE),
-})  # fmt: skip
+}
 """What `kineto.work_of` reads of kernels."""
+_KERNEL_KEYS = work_args.keys_of(_KERNEL_FACTS)
+_COPY_KEYS = work_args.keys_of({
+    **_KERNEL_FACTS,
+    "bytes": (SIZE, work_args.INT),
+    **dict.fromkeys(("size", "kind", "direction"), (SIZE, work_args.ABSENT)),
+})  # fmt: skip
+"""What it reads of copies; not where args say more of them than their names do."""
 _DOUBLE, _SIGNED = struct.Struct("<d"), struct.Struct("<q")
 _MOST_TEXT_BYTES = 32 << 20
 
@@ -127,9 +135,14 @@ class Lexicon:
             np.full((WORK_WIDTH, args.size), MISSING, np.int8),
             np.zeros(args.size),
         )
-        plain = self.args.read_works(np.where(roles == KERNEL, args, -1), _WORK_KEYS, found)
+        is_copy = (roles > KERNEL) & (roles <= MEMSET)
+        plain = self.args.read_works(np.where(roles == KERNEL, args, -1), _KERNEL_KEYS, found)
+        if is_copy.any():
+            is_copy &= self.args.read_works(np.where(is_copy, args, -1), _COPY_KEYS, found)
+            plain |= is_copy
+            self._read_names(names, is_copy, found)
         found.said[OCCUPANCY] = found.shares.view(np.int64)
-        found.source[KIND] = SAID  # of what is said of kernels
+        found.said[KIND], found.source[KIND] = roles - KERNEL, SAID
         states = np.ones(args.size, np.int64)
         for row in np.flatnonzero(~plain).tolist():
             states[row], said = self._work(int(names[row]), int(args[row]), int(roles[row]))
@@ -138,6 +151,16 @@ class Lexicon:
         self.work_state.extend(states)
         for field in range(WORK_WIDTH):
             self.works.extend_field(field, found.said[field], found.source[field])
+
+    def _read_names(self, names: Int64, is_copy: Bool, found: WorkFacts) -> None:
+        """Read what names say of copies; there are few names."""
+        for name in np.unique(names[is_copy]).tolist():
+            rows = is_copy & (names == name)
+            said = copy_of(self.names.texts[name] if name >= 0 else "", {})
+            for field, text in zip((COPY, SOURCE, DESTINATION), said, strict=True):
+                if text is not None:
+                    found.said[field, rows] = self._copy_number(text)
+                    found.source[field, rows] = SAID
 
     def _work(self, name: int, args: int, role: int) -> tuple[int, tuple[int | None, ...]]:
         said: Mapping[str, Any] | None = {}

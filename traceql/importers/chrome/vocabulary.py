@@ -35,7 +35,8 @@ class Texts:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
-        self._data, self._ends = Growing(np.uint8), Growing(np.int32)
+        # Who reads the columns meets texts again that have moved; untouched pages take no memory.
+        self._data, self._ends = Growing(np.uint8, 1 << 20), Growing(np.int32, 1 << 16)
         self._ends.append(0)
 
     def __len__(self) -> int:
