@@ -132,20 +132,6 @@ SELECT
   debuggable, NULL::BIGINT AS profileable_from_shell, NULL::BIGINT AS version_code, trace
 FROM stored.trace WHERE false;
 
--- Lines of Android's log. No importer fills it yet.
---
--- Columns:
---   id: number of the row.
---   ts: instant or start, ns.
---   utid: the thread.
---   prio, tag, msg: as in Perfetto.
---   trace: name of the trace.
-CREATE VIEW android_logs AS
-SELECT
-  NULL::BIGINT AS id, NULL::BIGINT AS ts, NULL::BIGINT AS utid, NULL::BIGINT AS prio,
-  NULL::VARCHAR AS tag, NULL::VARCHAR AS msg, trace
-FROM stored.trace WHERE false;
-
 -- Symbols of frames, one row an inlined call. No importer fills it yet.
 --
 -- Columns:
@@ -252,52 +238,6 @@ CREATE VIEW memory_snapshot_edge AS
 SELECT
   NULL::BIGINT AS id, NULL::BIGINT AS source_node_id, NULL::BIGINT AS target_node_id,
   NULL::BIGINT AS importance, trace
-FROM stored.trace WHERE false;
-
--- When frames of Android's display were due. No importer fills it yet.
---
--- Columns:
---   id: number of the row.
---   ts: instant or start, ns.
---   dur: length, ns.
---   track_id: its track.
---   name: its name.
---   arg_set_id: its args.
---   upid: the process.
---   category, depth, parent_id, display_frame_token, surface_frame_token, layer_name: as in
---     Perfetto.
---   trace: name of the trace.
-CREATE VIEW expected_frame_timeline_slice AS
-SELECT
-  NULL::BIGINT AS id, NULL::BIGINT AS ts, NULL::BIGINT AS dur, NULL::BIGINT AS track_id,
-  NULL::VARCHAR AS category, NULL::VARCHAR AS name, NULL::BIGINT AS depth, NULL::BIGINT AS
-  parent_id, NULL::BIGINT AS arg_set_id, NULL::BIGINT AS display_frame_token, NULL::BIGINT AS
-  surface_frame_token, NULL::BIGINT AS upid, NULL::VARCHAR AS layer_name, trace
-FROM stored.trace WHERE false;
-
--- When frames of Android's display came. No importer fills it yet.
---
--- Columns:
---   id: number of the row.
---   ts: instant or start, ns.
---   dur: length, ns.
---   track_id: its track.
---   name: its name.
---   arg_set_id: its args.
---   upid: the process.
---   category, depth, parent_id, display_frame_token, surface_frame_token, layer_name,
---     present_type, on_time_finish, gpu_composition, jank_type, jank_severity_type,
---     prediction_type, jank_tag: as in Perfetto.
---   trace: name of the trace.
-CREATE VIEW actual_frame_timeline_slice AS
-SELECT
-  NULL::BIGINT AS id, NULL::BIGINT AS ts, NULL::BIGINT AS dur, NULL::BIGINT AS track_id,
-  NULL::VARCHAR AS category, NULL::VARCHAR AS name, NULL::BIGINT AS depth, NULL::BIGINT AS
-  parent_id, NULL::BIGINT AS arg_set_id, NULL::BIGINT AS display_frame_token, NULL::BIGINT AS
-  surface_frame_token, NULL::BIGINT AS upid, NULL::VARCHAR AS layer_name, NULL::VARCHAR AS
-  present_type, NULL::BIGINT AS on_time_finish, NULL::BIGINT AS gpu_composition, NULL::VARCHAR
-  AS jank_type, NULL::VARCHAR AS jank_severity_type, NULL::VARCHAR AS prediction_type,
-  NULL::VARCHAR AS jank_tag, trace
 FROM stored.trace WHERE false;
 
 -- Contexts of a GPU. No importer fills it yet.

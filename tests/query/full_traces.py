@@ -36,7 +36,7 @@ def full_rows_of(k: int) -> dict[str, list[dict[str, Any]]]:
         {"id": 7, "ts": base + 430, "dur": 6 + k, "name": "net", "track_id": SOFTIRQ, "depth": 0,
          "self_dur": 6 + k},
         {"id": 8, "ts": base + 440, "dur": 20, "name": f"kernel{k}", "category": "kernel",
-         "track_id": 1, "depth": 0, "self_dur": 20},
+         "track_id": 1, "depth": 0, "self_dur": 20, "args": '{"sharedMemoryExecuted":32768}'},
     ]  # fmt: skip
     rows["slice"].append(
         {"id": 9, "ts": base + 470, "dur": 2, "name": "fill", "track_id": 1, "depth": 0,
@@ -56,6 +56,18 @@ def full_rows_of(k: int) -> dict[str, list[dict[str, Any]]]:
          "track_id": RANGES, "depth": 0, "self_dur": 2},
         {"id": 13, "ts": base + 490, "dur": 5, "name": "CreateHeap", "category": "dx12_memory",
          "track_id": RANGES, "depth": 0, "self_dur": 5, "args": '{"heapFlags":"NONE"}'},
+    ]  # fmt: skip
+    rows["track"] += [
+        {"id": 14, "type": "android_log", "name": "Android log", "utid": 0, "upid": 0},
+        {"id": 15, "type": "expected_frame_timeline", "name": "Expected Timeline", "upid": 0},
+        {"id": 16, "type": "actual_frame_timeline_overflow", "name": "Actual Timeline", "upid": 0},
+    ]
+    frame = '{"Surface frame token":5,"Display frame token":9,"Jank type":"None"}'
+    rows["slice"] += [
+        {"id": 15, "ts": base + 451, "dur": 0, "name": "Zygote", "category": "android_log",
+         "track_id": 14, "depth": 0, "self_dur": 0, "args": '{"prio":4,"msg":"up"}'},
+        *({"id": track + 1, "ts": base + 452, "dur": 9, "name": "5", "track_id": track, "depth": 0,
+           "self_dur": 9, "args": frame} for track in (15, 16)),
     ]  # fmt: skip
     rows["slice"][0] |= {"thread_ts": 5, "thread_dur": 400}
     rows["gpu_op"] += [

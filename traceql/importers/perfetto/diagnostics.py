@@ -61,6 +61,16 @@ CODES = {
     "sample_without_stack": ("info", "Samples whose stack was not taken or not described."),
     "sample_skipped": ("data_loss", "Samples that the profiler skipped."),
     "perf_samples_lost": ("data_loss", "Samples that the kernel lost."),
+    "android_log_lost": ("data_loss", "Lines of Android's log that its reader could not read."),
+    "frame_without_start": ("data_loss", "Ends of frames whose start is not in the file."),
+    "heap_profile_incomplete": (
+        "data_loss",
+        "Heap profiles of processes that were refused, cut off or lost samples.",
+    ),
+    "machine_unread": (
+        "data_loss",
+        "Packets of other machines, whose ids and clocks are not ours; left out.",
+    ),
     "gpu_counter_unknown": ("info", "GPU counters without a description; named by number."),
     "counter_value_missing": ("info", "Power rails that nothing names; named by number."),
 }

@@ -11,12 +11,14 @@ PACKET = schema("""
     1:ftrace_events:b 2:process_tree:b 3:trusted_uid:i 6:clock_snapshot:b 7:sys_stats:b
     8:timestamp:u 9:process_stats:b 10:trusted_packet_sequence_id:u 11:track_event:b
     12:interned_data:b 13:sequence_flags:u 33:trace_config:b 34:ftrace_stats:b 35:trace_stats:b
-    36:synchronization_marker:b 38:battery:b 40:power_rails:b 41:incremental_state_cleared:t
-    42:previous_packet_dropped:u 43:process_descriptor:b 44:thread_descriptor:b 45:system_info:b
-    46:trigger:b 50:compressed_packets:b 52:gpu_counter_event:b 53:gpu_render_stage_event:b
+    36:synchronization_marker:b 37:profile_packet:b 38:battery:b 39:android_log:b 40:power_rails:b
+    41:incremental_state_cleared:t 42:previous_packet_dropped:u 43:process_descriptor:b
+    44:thread_descriptor:b 45:system_info:b 46:trigger:b 50:compressed_packets:b
+    52:gpu_counter_event:b 53:gpu_render_stage_event:b
     54:streaming_profile_packet:b 58:timestamp_clock_id:u 59:trace_packet_defaults:b
     60:track_descriptor:b 66:perf_sample:b 67:cpu_info:b 69:service_event:b
-    71:gpu_mem_total_event:b 79:trusted_pid:i 87:first_packet_on_sequence:t 89:trace_uuid:b
+    71:gpu_mem_total_event:b 76:frame_timeline_event:b 79:trusted_pid:i
+    87:first_packet_on_sequence:t 89:trace_uuid:b
     98:machine_id:u 128:gpu_info:b 133:zstd_compressed_packets:b""")
 
 TRACK_EVENT = schema("""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from traceql.errors import CorruptTrace
 from traceql.importers.perfetto.actors import as_json
+from traceql.importers.perfetto.android import Android
 from traceql.importers.perfetto.clocks import BOOTTIME, clock_of
 from traceql.importers.perfetto.context import Context
 from traceql.importers.perfetto.described import Described
@@ -16,6 +17,7 @@ from traceql.importers.perfetto.ftrace import Ftrace
 from traceql.importers.perfetto.ftrace_messages import GPU_MEMORY
 from traceql.importers.perfetto.gpu_counters import GpuCounters
 from traceql.importers.perfetto.gpu_stages import GpuStages
+from traceql.importers.perfetto.heap_profile import HeapProfile
 from traceql.importers.perfetto.messages import (
     PACKET,
     PACKET_DEFAULTS,
@@ -69,7 +71,11 @@ class Reading:
         self._ftrace, processes = Ftrace(context), Processes(context)
         system, gpu = System(context), GpuStages(context, self._events.flows)
         self._told = {"process_tree": processes.tree, "gpu_info": gpu.info, **self._facts.readers}
+        self._android = Android(context)
+        self._heap = HeapProfile(context, self._samples)
         self._timed: dict[str, Timed] = {
+            "frame_timeline_event": self._android.frame,
+            "profile_packet": self._heap.profile,
             "perf_sample": self._samples.perf,
             "streaming_profile_packet": self._samples.streaming,
             "sys_stats": system.stats,
@@ -124,6 +130,7 @@ class Reading:
         yield from context.actors.chunks()
         yield from context.tracks.chunks()
         yield from self._samples.chunks()
+        yield from self._heap.chunks()
         if context.devices:
             columns = ("device_id", "kind", "vendor", "name", "uuid", "args")
             yield chunk("device", columns, [
@@ -245,6 +252,10 @@ class Reading:
 
     def _read(self, packet: Fields) -> None:
         """Read a packet: first what it says of its sequence, then its content."""
+        if packet.get("machine_id"):
+            self._good += 1
+            self._context.diagnostics.count("machine_unread")
+            return
         number = packet.get("trusted_packet_sequence_id", 0)
         sequence = self._sequences.get(number)
         if sequence is None:
@@ -286,6 +297,8 @@ class Reading:
                     read(packet, sequence, ts)
         if "ftrace_events" in packet:
             self._ftrace.bundle(packet["ftrace_events"], sequence)
+        if "android_log" in packet:
+            self._android.log(packet["android_log"], sequence)
         for name, take in self._told.items():
             if name in packet:
                 take(packet[name])

@@ -94,7 +94,7 @@ class Samples:
         sequence: Sequence, *, weight: float = 1.0, unit: str = "count", state: str | None = None,
     ) -> None:  # fmt: skip
         """Add a sample."""
-        leaf = self._leaf(iid, sequence) if iid else None
+        leaf = self.leaf(iid, sequence) if iid else None
         if leaf is None:
             self._context.diagnostics.count("sample_without_stack")
         self._context.rows["sample_event"].append((
@@ -102,7 +102,7 @@ class Samples:
             unit, state,
         ))  # fmt: skip
 
-    def _leaf(self, iid: int, sequence: Sequence) -> int | None:
+    def leaf(self, iid: int, sequence: Sequence) -> int | None:
         """Give the leaf frame of an interned stack; stacks are written outermost first."""
         if iid in sequence.stacks:
             return sequence.stacks[iid]

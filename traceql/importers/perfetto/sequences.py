@@ -41,6 +41,12 @@ _MESSAGES = {
 }
 
 
+INTERNED_IN_PROFILE = {"frames": "frames", "callstacks": "callstacks", "mappings": "mappings",
+                       "strings": ""}  # fmt: skip
+"""Tables that heap profiles of Android 10 have in themselves; strings are those of three."""
+_OF_STRINGS = ("function_names", "mapping_paths", "build_ids")
+
+
 @dataclass
 class Sequence:
     """What one writer of packets has said."""
@@ -109,4 +115,19 @@ class Sequence:
         for kind, known in _MESSAGES.items():
             for raw in found.get(kind, ()):
                 entry = decode(known, raw)
+                self.entries.setdefault(kind, {})[entry.get("iid", 0)] = entry
+
+    def learn_of_profile(self, found: Fields) -> None:
+        """Read the tables in a heap profile.
+
+        Raises:
+            WireError: they are damaged.
+        """
+        for raw in found.get("strings", ()):
+            entry = decode(INTERNED_TEXT, raw)
+            for kind in _OF_STRINGS:
+                self.texts.setdefault(kind, {})[entry.get("iid", 0)] = entry.get("text", "")
+        for name, kind in INTERNED_IN_PROFILE.items():
+            for raw in found.get(name, ()) if kind else ():
+                entry = decode(_MESSAGES[kind], raw)
                 self.entries.setdefault(kind, {})[entry.get("iid", 0)] = entry
