@@ -135,7 +135,7 @@ def test_rows_do_not_depend_on_chunks_batches_or_memory(events, seed, memory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(order, "BATCH_ROWS", 3)
         patch.setattr(scratch.RunWriter, "block_rows", 2)
-        patch.setattr(scratch.PackedWriter, "block_rows", 2)
+        patch.setattr(scratch.PackedFile, "block_rows", 2)
         found = assembled(cut(staged(events), seed), memory)
 
     assert found == expected

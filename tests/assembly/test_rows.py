@@ -70,7 +70,7 @@ def sorter_names(rows):
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(order, "BATCH_ROWS", 5)
-    monkeypatch.setattr(scratch.PackedWriter, "block_rows", 2)
+    monkeypatch.setattr(scratch.PackedFile, "block_rows", 2)
 
 
 @pytest.mark.usefixtures("small_blocks")

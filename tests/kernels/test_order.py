@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -54,3 +56,39 @@ def test_words_are_sorted_by_radix_with_their_rows(words):
 
     assert rows[now].tolist() == sorted(range(len(values)), key=values.__getitem__)
     assert room[now].tolist() == sorted(values)
+
+
+@given(
+    st.integers(1, 2).flatmap(
+        lambda k: st.lists(
+            st.lists(st.lists(st.tuples(*[numbers] * k), max_size=6), max_size=3), max_size=4
+        )
+    ),
+    st.integers(1, 5),
+)
+def test_merged_rows_are_all_rows_in_order(sources, room):
+    depth = next((len(row) for parts in sources for part in parts for row in part), 1)
+    blocks = []
+    for parts in sources:
+        rows = sorted(row for part in parts for row in part)
+        cuts = np.cumsum([0, *map(len, parts)])
+        blocks.append(iter([rows[a:b] for a, b in pairwise(cuts) if b > a]))
+    keys = np.zeros((len(sources), depth, 6), np.int64)
+    place, stop = np.zeros(len(sources), np.int64), np.zeros(len(sources), np.int64)
+    more, out = np.ones(len(sources), np.bool_), np.zeros((depth, room), np.int64)
+    found, rows = [], 0
+    while True:
+        which, rows = order.merge(keys, place, stop, more, out, rows)
+        if which >= 0:
+            block = next(blocks[which], [])
+            more[which] = bool(block)
+            place[which], stop[which] = 0, len(block)
+            for at, row in enumerate(block):
+                keys[which, :, at] = row
+            continue
+        found += list(zip(*out[:, :rows].tolist(), strict=True))
+        rows = 0
+        if which == order.ALL_TAKEN:
+            break
+
+    assert found == sorted(row for parts in sources for part in parts for row in part)

@@ -157,7 +157,9 @@ def test_sources_merge_in_order_of_keys_then_of_sources(sources, batch):
     out, starts = np.empty(batch * 8 + packed.SPARE, np.int32), np.zeros(batch + 2, np.int64)
     found = []
     while True:
-        which, rows, end = packed.merge(words.reshape(-1), place, stop, more, 2, out, starts)
+        which, rows, end = packed.merge(
+            words.reshape(-1), place, stop, more, np.arange(len(place)), 2, out, starts
+        )
         starts[-2:] = rows, end
         if which != packed.OUT_IS_FULL:
             block = next(blocks[which], np.empty(packed.SPARE, np.int32))

@@ -95,16 +95,16 @@ class _Assembly:
         elif table in self._timelines:
             interned = {c.name for c in tables.table(table).columns if c.dimension}
             self._timelines[table].add(_decoded(rows, table, keep=interned), self._texts)
+        elif table == "link":
+            self._links.add_links(rows)
+        elif table == "gpu_span":
+            self._links.add_ops(rows)
         else:
             self._add_others(table, _decoded(rows, table))
 
     def _add_others(self, table: str, rows: pa.RecordBatch) -> None:
         if table == "flow_point":
             self._flows.add(rows)
-        elif table == "link":
-            self._links.add_links(rows)
-        elif table == "gpu_span":
-            self._links.add_ops(rows)
         elif table == "track":
             self._tracks.add(rows)
         elif table == "diagnostic":

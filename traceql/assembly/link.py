@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from traceql.assembly.columns import Labels, Values, array_of, values_of, where
+from traceql.assembly.keys import KeySorter
 from traceql.assembly.order import Memory, ints
 from traceql.assembly.rows import RowSorter
-from traceql.kernels.order import argsort
+from traceql.kernels.launch import match
+from traceql.kernels.order import argsort, is_sorted
 from traceql.model import tables
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _COLUMNS = tuple(
 )
 _LABELS = tuple(name for name in _COLUMNS if pa.types.is_string(_STORED.field(name).type))
 
+_ROLES = ("host", "device")
 NO_SLICE = -1
 
 
@@ -41,10 +43,10 @@ class Links:
     """
 
     def __init__(self, memory: Memory, scratch: Path) -> None:
-        self._scopes = Labels()
+        self._scopes, self._roles = Labels(), Labels(_ROLES)
         self._labels = {name: Labels() for name in _LABELS}
-        # Keys: scope, correlation, ordinal, 1 for device work.
-        self._links = RowSorter("link", 4, (), memory, scratch)
+        # Keys: scope, correlation, twice the ordinal and one more for device work.
+        self._links = KeySorter("link", 3, memory, scratch)
         self._ops = RowSorter("gpu", 1, _COLUMNS, memory, scratch)
         self._placed = RowSorter("gpu-op", 1, _COLUMNS, memory, scratch)
         self.duplicates = 0
@@ -54,11 +56,10 @@ class Links:
 
     def add_links(self, rows: pa.RecordBatch) -> None:
         """Take rows of staging `link`."""
-        scope = self._scopes.encode(rows["scope"])
-        if scope is not None:
-            is_device = ints(pc.equal(rows["role"], "device"))
-            correlation = ints(rows["correlation_id"])
-            self._links.add((scope.values, correlation, ints(rows["ordinal"]), is_device), {})
+        scope, role = self._scopes.encode(rows["scope"]), self._roles.encode(rows["role"])
+        if scope is not None and role is not None:
+            correlation, place = ints(rows["correlation_id"]), ints(rows["ordinal"]) << 1
+            self._links.add((scope.values, correlation, place | (role.values == 1)))
 
     def add_ops(self, rows: pa.RecordBatch) -> None:
         """Take rows of staging `gpu_span`."""
@@ -72,17 +73,19 @@ class Links:
 
     def rows(self, numbers: Numbering) -> Iterator[pa.RecordBatch]:
         """Give the rows of `gpu_op` in order of their slice."""
-        device, launch = self._launches(numbers)
+        launch = self._launches(numbers)
         for rows in self._ops.sorted(parts=4):
             ids = numbers.of(rows.keys()[0])
             there = ids != NO_SLICE
-            self.without_slice += int((~there).sum())
-            columns = {name: column.of(there) for name, column in rows.columns().items()}
-            self._placed.add((ids[there],), columns)
+            if not there.all():
+                self.without_slice += int((~there).sum())
+                ids, rows = ids[there], rows.of(there)  # noqa: PLW2901  (fewer of them)
+            self._placed.move(ids[np.newaxis], rows)
         self._ops.clear()
         for rows in self._placed.sorted():
             ids = rows.keys()[0]
-            yield self._op_rows(ids, rows.columns(), _launch_of(ids, device, launch))
+            call = launch[ids].astype(np.int64) - 1
+            yield self._op_rows(ids, rows.columns(), where(call, call != NO_SLICE))
         self._placed.clear()
 
     def _op_rows(self, ids: Int64, columns: dict[str, Values], launch: Values) -> pa.RecordBatch:
@@ -97,58 +100,32 @@ class Links:
             )
         return pa.RecordBatch.from_arrays(arrays, schema=_STORED)
 
-    def _launches(self, numbers: Numbering) -> tuple[Int64, Int64]:
-        """Give slices of device work, ascending, and the slices that launched them.
+    def _launches(self, numbers: Numbering) -> NDArray[np.int32]:
+        """Give for each slice one more than the slice that launched it.
 
-        Sixteen bytes for each row of device work, the only thing here that is not on disk.
+        Four bytes for each slice, of which those without device work cost address space only.
         """
-        found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
-        for scope, correlation, ordinal, is_device in _whole_keys(self._links):
-            ids = numbers.of(ordinal)
-            linked = np.stack([scope, correlation, ids, is_device])[:, ids != NO_SLICE]
-            if linked.shape[1]:
-                # Of one key, ids follow time, where ordinals follow the file.
-                found.append(self._launched(linked[:, argsort(*linked)]))
+        launch = np.zeros(numbers.rows, np.int32)
+        for scope, correlation, place in _whole_keys(self._links):
+            ids = numbers.of(place >> 1)
+            # Of one key, ids follow time, where ordinals follow the file.
+            linked = np.stack([scope, correlation, ids << 1 | place & 1])
+            if ids.min() == NO_SLICE:
+                linked = linked[:, ids != NO_SLICE]
+            if not is_sorted(*linked):
+                linked = linked[:, argsort(*linked)]
+            self.duplicates += match(linked[:2], linked[2], launch)
         self._links.clear()
-        device, launch = (np.concatenate(column) for column in zip(*found, strict=True))
-        order = argsort(device)
-        return device[order], launch[order]
-
-    def _launched(self, links: Int64) -> tuple[Int64, Int64]:
-        place, is_device = links[2], links[3] == 1
-        starts = _key_starts(links)
-        group = np.cumsum(starts) - 1
-        first = np.flatnonzero(starts)
-        last = np.append(first[1:], len(place)) - 1
-        row = np.arange(len(place))
-        before = np.maximum.accumulate(np.where(is_device, -1, row))
-        after = np.minimum.accumulate(np.where(is_device, len(place), row)[::-1])[::-1]
-        call = np.where(before >= first[group], before, after)
-        linked = is_device & (call >= first[group]) & (call <= last[group])
-        self.duplicates += int((np.bincount(group, ~is_device) > 1).sum())
-        return place[linked], place[call[linked]]
+        return launch
 
 
-def _launch_of(ids: Int64, device: Int64, launch: Int64) -> Values:
-    if not len(device):
-        return where(ids, np.zeros(len(ids), np.bool_))
-    found = np.searchsorted(device, ids)
-    found[found == len(device)] = 0
-    return where(launch[found], device[found] == ids)
-
-
-def _key_starts(links: Int64) -> NDArray[np.bool_]:
-    starts = np.ones(links.shape[1], np.bool_)
-    starts[1:] = (links[:2, 1:] != links[:2, :-1]).any(axis=0)
-    return starts
-
-
-def _whole_keys(links: RowSorter) -> Iterator[Int64]:
+def _whole_keys(links: KeySorter) -> Iterator[Int64]:
     """Give all links, cut so that those of a key come together."""
-    rest = np.empty((4, 0), np.int64)
-    for rows in links.sorted(parts=4):
-        whole = np.concatenate([rest, rows.keys()], axis=1)
-        cut = int(np.flatnonzero(_key_starts(whole))[-1])
+    rest = np.empty((3, 0), np.int64)
+    for rows in links.sorted():
+        whole = np.concatenate([rest, rows], axis=1)
+        starts = (whole[:2, 1:] != whole[:2, :-1]).any(axis=0)
+        cut = int(starts.size - starts[::-1].argmax()) if starts.any() else 0
         if cut:
             yield whole[:, :cut]
         rest = whole[:, cut:]

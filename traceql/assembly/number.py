@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from traceql.assembly.rows import RowSorter
+from traceql.assembly.keys import KeySorter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ class Numbering:
     """
 
     def __init__(self, name: str, memory: Memory, scratch: Path) -> None:
-        self._sorter = RowSorter(f"{name}-number", 2, (), memory, scratch)
+        self._sorter = KeySorter(f"{name}-number", 2, memory, scratch)
         self._highest = -1
         self._numbers = np.zeros(0, np.int32)
         self.rows = 0
@@ -36,7 +36,7 @@ class Numbering:
         """Take rows: int64 times and int64 places, no place twice."""
         if len(place):
             self._highest = max(self._highest, int(place.max()))
-            self._sorter.add((ts, place), {})
+            self._sorter.add((ts, place))
 
     def finish(self) -> None:
         """Number all rows."""
@@ -44,8 +44,7 @@ class Numbering:
         # One more than the id, so that untouched zero pages of a sparse array say "no row".
         self._numbers = np.zeros(self._highest + 1, np.int32)
         at = 1
-        for rows in self._sorter.sorted(parts=4):
-            place = rows.keys()[1]
+        for _, place in self._sorter.sorted():
             self._numbers[place] = np.arange(at, at + len(place), dtype=np.int32)
             at += len(place)
         self._sorter.clear()

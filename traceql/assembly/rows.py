@@ -10,9 +10,11 @@ import numpy as np
 
 from traceql.assembly import order
 from traceql.assembly.columns import Texts, Values
-from traceql.assembly.scratch import PackedRun, PackedWriter
+from traceql.assembly.lanes import lanes
+from traceql.assembly.scratch import PackedFile
 from traceql.kernels import packed
 from traceql.kernels.decorator import as_input
+from traceql.kernels.order import is_sorted
 from traceql.kernels.packed_order import SORT_BYTES, sorted_starts
 from traceql.kernels.vector import PADDING
 
@@ -112,7 +114,9 @@ class RowSorter:
         self._words = np.empty(0, np.int32)
         self._end = self._held = 0
         self._starts: Int64 | None = None
-        self._runs: list[PackedRun] = []
+        self._file: PackedFile | None = None
+        self._last: tuple[int, ...] | None = ()
+        """Keys of the last row held, while rows came in order."""
         memory.watch(self)
 
     def add(
@@ -134,7 +138,7 @@ class RowSorter:
             self._make_room(room)
         whole = [as_input(key, np.int64) for key in keys]
         self._end = packed.pack(whole, count, ready, self._words, self._end)
-        self._took(count)
+        self._took(whole, count)
 
     def move(self, keys: Int64, rows: Rows) -> None:
         """Take rows of a sorter with the same columns, under other keys.
@@ -150,9 +154,12 @@ class RowSorter:
         if self._end + room > len(self._words) or self.held_bytes > RUN_BYTES:
             self._make_room(room)
         self._end = packed.repack(rows.words, rows.starts, rows.depth, keys, self._words, self._end)
-        self._took(count)
+        self._took(list(keys), count)
 
-    def _took(self, rows: int) -> None:
+    def _took(self, keys: Sequence[Int64], rows: int) -> None:
+        if self._last is not None and keys:
+            goes_on = self._last <= tuple(int(key[0]) for key in keys) and is_sorted(*keys)
+            self._last = tuple(int(key[-1]) for key in keys) if goes_on else None
         self._held += rows
         self.rows += rows
         self.held_bytes = self._end * _WORD + self._held * SORT_BYTES
@@ -174,17 +181,21 @@ class RowSorter:
             self._words = self._memory.room(size)
 
     def spill(self) -> None:
-        """Write what is held in memory to disk as a sorted run."""
+        """Write what is held in memory to disk in order of the keys."""
         if self._held == 0:
             return
-        run = PackedWriter(self._scratch / f"{self._name}-{len(self._runs)}.rows")
-        for rows in self._in_memory(run.block_rows):
-            run.write(rows.words, rows.starts)
-        self._runs.append(run.close())
+        if self._file is None:
+            self._file = PackedFile(self._scratch / f"{self._name}.rows", self._depth)
+        if self._last is not None:
+            starts = np.empty(self._held, np.int64)
+            packed.find_starts(self._words, 0, starts)
+            self._file.write_whole(self._words, starts, self._end)
+        else:
+            self._file.write(self._words, self._sorted_starts())
         self._end = self._held = self.held_bytes = 0
         # The room goes too: what all sorters ever filled is more than what they hold at once.
         self._memory.keep(self._words)
-        self._words, self._starts = np.empty(0, np.int32), None
+        self._words, self._starts, self._last = np.empty(0, np.int32), None, ()
 
     def sorted(self, parts: int = 1) -> Iterator[Rows]:
         """Give all rows in order of the keys, BATCH_ROWS / `parts` at a time.
@@ -193,9 +204,9 @@ class RowSorter:
         """
         at_once = max(1, order.BATCH_ROWS // parts)
         self.sealed = True
-        if self._runs:
+        if self._file is not None:
             self.spill()
-            yield from self._merged(at_once)
+            yield from self._merged(self._file, at_once)
         else:
             yield from self._in_memory(at_once)
 
@@ -204,9 +215,9 @@ class RowSorter:
         self._words, self._starts = np.empty(0, np.int32), None
         self.rows = self.held_bytes = self._end = self._held = 0
         self._memory.release(self)
-        for run in self._runs:
-            run.path.unlink(missing_ok=True)
-        self._runs = []
+        if self._file is not None:
+            self._file.remove()
+        self._file = None
 
     def _in_memory(self, size: int) -> Iterator[Rows]:
         if self._starts is None:
@@ -217,29 +228,35 @@ class RowSorter:
     def _sorted_starts(self) -> Int64:
         starts = np.empty(self._held, np.int64)
         packed.find_starts(self._words, 0, starts)
-        return sorted_starts(self._words, starts, self._depth) if self._depth else starts
+        if self._last is not None:
+            return starts
+        return sorted_starts(self._words, starts, self._depth)
 
     def _view(self, words: Int32, starts: Int64) -> Rows:
         return Rows(words, starts, self._depth, self._names)
 
-    def _merged(self, at_once: int) -> Iterator[Rows]:
-        room = max(size for run in self._runs for size in run.sizes) + packed.SPARE
-        words = np.empty((len(self._runs), room), np.int32)
-        blocks = [run.blocks(words[source]) for source, run in enumerate(self._runs)]
-        place = np.arange(len(blocks)) * room
-        stop = place.copy()
-        more = np.ones(len(blocks), np.bool_)
+    def _merged(self, file: PackedFile, at_once: int) -> Iterator[Rows]:
+        room = max(block.size for block in file.blocks) + packed.SPARE
+        waiting = [iter(lane) for lane in lanes([block.span for block in file.blocks])]
+        words = np.empty((len(waiting), room), np.int32)
+        place = np.arange(len(waiting)) * room
+        stop, rank = place.copy(), np.zeros(len(waiting), np.int64)
+        more = np.ones(len(waiting), np.bool_)
         out = np.empty(at_once * 2 * (1 + self._depth + len(self._names)) + packed.SPARE, np.int32)
         starts = np.zeros(at_once + 2, np.int64)
         while True:
-            source, rows, end = packed.merge(
-                words.reshape(-1), place, stop, more, self._depth, out, starts
+            lane, rows, end = packed.merge(
+                words.reshape(-1), place, stop, more, rank, self._depth, out, starts
             )
             starts[-2:] = rows, end
-            if source != packed.OUT_IS_FULL:
-                size = next(blocks[source], 0)
-                place[source] = source * room
-                stop[source], more[source] = place[source] + size, size > 0
+            if lane != packed.OUT_IS_FULL:
+                number = next(waiting[lane], None)
+                more[lane] = number is not None
+                if number is not None:
+                    block = file.blocks[number]
+                    file.read(block, words[lane])
+                    place[lane], rank[lane] = lane * room, number
+                    stop[lane] = place[lane] + block.size
             elif rows:
                 yield self._view(out, starts[:rows])
                 starts[-2:] = 0

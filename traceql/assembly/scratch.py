@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 import pyarrow as pa
 
+from traceql.assembly.lanes import Span
 from traceql.errors import StoreError, StoreFull
 from traceql.kernels import packed
 
@@ -97,70 +98,85 @@ _BLOCK_WORDS = 1 << 17
 """Most words of a block of packed rows, but for a longer row."""
 
 
-class PackedWriter:
-    """Writes packed rows (`traceql.kernels.packed`) in blocks; a full disk is StoreFull."""
+class Block(NamedTuple):
+    """A block of such a file."""
+
+    offset: int
+    """Bytes before it."""
+    size: int
+    """Its words."""
+    span: Span
+
+
+class PackedFile:
+    """Packed rows (`traceql.kernels.packed`) in blocks; a full disk is StoreFull."""
 
     block_rows = 4 * 1024
-    """Rows of a block; a merge holds one block of each run."""
+    """Rows of a block; a merge holds one block of each lane."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._sizes: list[int] = []
-        self._block = np.empty(0, np.int32)
+    def __init__(self, path: Path, depth: int) -> None:
+        """Make a file of rows with `depth` keys."""
+        self._path, self._depth = path, depth
+        self.blocks: list[Block] = []
+        self._end = 0
         try:
-            self._file = path.open("wb", buffering=0)
+            self._file = path.open("w+b", buffering=0)
         except OSError as error:
             raise StoreFull(path, None, None) from error
 
     def write(self, words: Int32, starts: Int64) -> None:
-        """Append the rows that begin at `starts`, in that order, as a block or a few."""
-        if len(self._block) == 0:
-            self._block = np.empty(_BLOCK_WORDS, np.int32)
+        """Append rows that begin at `starts`, in that order."""
+        block = np.empty(_BLOCK_WORDS, np.int32)
+        for at in range(0, len(starts), self.block_rows):
+            row, stop = at, min(at + self.block_rows, len(starts))
+            while row < stop:
+                first = row
+                row, size = packed.copy_rows(words, starts[:stop], row, block)
+                if size == 0:  # one row with a long text
+                    longest = packed.count_words(words, starts[row : row + 1])
+                    block = np.empty(longest + packed.SPARE, np.int32)
+                else:
+                    self._append(block[:size], self._span(words, starts, first, row))
+
+    def write_whole(self, words: Int32, starts: Int64, end: int) -> None:
+        """Append rows that lie one after the other in their order, up to `end`."""
         row = 0
         while row < len(starts):
-            row, size = packed.copy_rows(words, starts, row, self._block)
-            if size == 0:  # one row with a long text
-                longest = packed.count_words(words, starts[row : row + 1])
-                self._block = np.empty(longest + packed.SPARE, np.int32)
-            else:
-                self._append(size)
+            fits = int(np.searchsorted(starts, starts[row] + _BLOCK_WORDS))
+            after = min(max(fits, row + 1), row + self.block_rows, len(starts))
+            stop = int(starts[after]) if after < len(starts) else end
+            self._append(words[starts[row] : stop], self._span(words, starts, row, after))
+            row = after
 
-    def _append(self, size: int) -> None:
-        self._sizes.append(size)
-        left = memoryview(self._block[:size].view(np.uint8).data)
+    def _span(self, words: Int32, starts: Int64, first: int, after: int) -> Span:
+        keys = np.empty((self._depth, 2), np.int64)
+        packed.read_keys(words, starts[[first, after - 1]], keys)
+        return Span(tuple(keys[:, 0].tolist()), tuple(keys[:, 1].tolist()))
+
+    def _append(self, words: Int32, span: Span) -> None:
+        self.blocks.append(Block(self._end, len(words), span))
+        left = memoryview(words.view(np.uint8).data)
+        self._end += len(left)
         try:
             while left:
                 left = left[self._file.write(left) or 0 :]
         except OSError as error:
             raise StoreFull(self._path, None, None) from error
 
-    def close(self) -> PackedRun:
-        """End the file."""
-        try:
-            self._file.close()
-        except OSError as error:
-            raise StoreFull(self._path, None, None) from error
-        return PackedRun(self._path, tuple(self._sizes))
+    def read(self, block: Block, room: Int32) -> None:
+        """Read a block to the front of `room`."""
+        left = memoryview(room[: block.size].view(np.uint8).data)
+        self._file.seek(block.offset)
+        while left:
+            read = self._file.readinto(left)
+            if not read:
+                raise StoreError(f"{self._path} was cut short.")
+            left = left[read:]
 
-
-class PackedRun(NamedTuple):
-    """Such a file."""
-
-    path: Path
-    sizes: tuple[int, ...]
-    """Words of each block."""
-
-    def blocks(self, room: Int32) -> Iterator[int]:
-        """Read one block after the other to the front of `room`; give how many words it has."""
-        with self.path.open("rb", buffering=0) as file:
-            for size in self.sizes:
-                left = memoryview(room[:size].view(np.uint8).data)
-                while left:
-                    read = file.readinto(left)
-                    if not read:
-                        raise StoreError(f"{self.path} was cut short.")
-                    left = left[read:]
-                yield size
+    def remove(self) -> None:
+        """Forget all rows."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
 
 
 def slim(rows: pa.RecordBatch) -> pa.RecordBatch:

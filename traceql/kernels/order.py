@@ -14,6 +14,7 @@ UInt64 = NDArray[np.uint64]
 WORD_BITS = 64
 LONG_TIE = 64
 """Longer runs of equal words are left to a sort that is not quadratic."""
+OUT_IS_FULL, ALL_TAKEN = -1, -2
 
 
 def is_sorted(*keys: ArrayLike) -> bool:
@@ -170,3 +171,55 @@ def radix_order(bits: int, words: UInt64, order: Int32, counts: Int64) -> int:
             words[1 - now, at] = value
         now = 1 - now
     return now
+
+
+@kernel
+def merge(
+    sources: Int64, place: Int64, stop: Int64, more: NDArray[np.bool_], out: Int64, rows: int
+) -> tuple[int, int]:
+    """Copy rows of sorted sources to `out` in order.
+
+    Args:
+        sources: int64 [s, k, n], the keys of rows.
+        place: int64 [s]: the next row of each source; moves on as rows are taken.
+        stop: int64 [s]: where its rows end.
+        more: bool [s]: whether more rows of the source are to come.
+        out: int64 [k, m].
+        rows: how many stand in it already.
+
+    Returns:
+        (the source to be filled, OUT_IS_FULL or ALL_TAKEN; rows in `out`).
+    """
+    depth = sources.shape[1]
+    while True:
+        best, second = -1, -1
+        for s in range(place.shape[0]):
+            if place[s] == stop[s]:
+                if more[s]:
+                    return s, rows
+            elif best < 0 or _comes_first(sources, s, place[s], best, place[best]):
+                best, second = s, best
+            elif second < 0 or _comes_first(sources, s, place[s], second, place[second]):
+                second = s
+        if best < 0:
+            return ALL_TAKEN, rows
+        at = place[best]
+        while at < stop[best]:
+            if second >= 0 and _comes_first(sources, second, place[second], best, at):
+                break
+            if rows == out.shape[1]:
+                place[best] = at
+                return OUT_IS_FULL, rows
+            for k in range(depth):
+                out[k, rows] = sources[best, k, at]
+            rows += 1
+            at += 1
+        place[best] = at
+
+
+@kernel
+def _comes_first(sources: Int64, one: int, at: int, other: int, there: int) -> bool:
+    for k in range(sources.shape[1]):
+        if sources[one, k, at] != sources[other, k, there]:
+            return bool(sources[one, k, at] < sources[other, k, there])
+    return False

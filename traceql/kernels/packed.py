@@ -347,6 +347,12 @@ def copy_rows(words: Int32, starts: Int64, first: int, out: Int32) -> tuple[int,
 @inlined
 def is_before(one: int, other: int, depth: int) -> bool:
     """Tell whether the row at one address comes before that at another by its keys."""
+    return _is_first(one, other, depth, False)
+
+
+@inlined
+def _is_first(one: int, other: int, depth: int, wins: bool) -> bool:
+    """Tell whether a row comes before another; `wins`: if they are equal."""
     wide_one, wide_other = signed(load64(one)) >> 32, signed(load64(other)) >> 32
     one += 8
     other += 8
@@ -357,14 +363,15 @@ def is_before(one: int, other: int, depth: int) -> bool:
             return here < there
         one += (1 + long_one) << 2
         other += (1 + long_other) << 2
-    return False
+    return wins
 
 
 @bare_kernel
 def merge(
-    words: Int32, place: Int64, stop: Int64, more: Bool, depth: int, out: Int32, starts: Int64
-) -> tuple[int, int, int]:
-    """Copy rows of sorted sources to `out` in order; of equal rows, the earlier source's first.
+    words: Int32, place: Int64, stop: Int64, more: Bool, rank: Int64, depth: int, out: Int32,
+    starts: Int64,
+) -> tuple[int, int, int]:  # fmt: skip
+    """Copy rows of sorted sources to `out` in order; of equal rows, those of the lower rank first.
 
     It ends when `out` or `starts` is full, when a source that has more is used up, or with all.
 
@@ -373,6 +380,7 @@ def merge(
         place: int64 [s]; moves on as rows are taken.
         stop: int64 [s].
         more: bool [s]: whether more rows of the source are to come.
+        rank: int64 [s], no two equal, unless sources are empty.
         depth: how many keys a row has.
         out: int32; what stands in it already, its rows and its words, is in starts[-2:].
         starts: int64 [n + 2]: where each row in `out` begins.
@@ -389,22 +397,21 @@ def merge(
             if place[s] == stop[s]:
                 if more[s]:
                     return s, rows, end
-            elif best < 0 or is_before(row, base + 4 * place[best], depth):
+            elif best < 0 or _is_first(row, base + 4 * place[best], depth, rank[s] < rank[best]):
                 best, second = s, best
-            elif second < 0 or is_before(row, base + 4 * place[second], depth):
+            elif second < 0 or _is_first(
+                row, base + 4 * place[second], depth, rank[s] < rank[second]
+            ):
                 second = s
         if best < 0:
             return OUT_IS_FULL, rows, end
         at, last = place[best], stop[best]
         limit = base + 4 * place[second]
+        wins = second >= 0 and rank[best] < rank[second]
         while at < last:
             row = base + 4 * at
-            if second >= 0:
-                after = is_before(limit, row, depth) if best < second else not (
-                    is_before(row, limit, depth)
-                )  # fmt: skip
-                if after:
-                    break
+            if second >= 0 and not _is_first(row, limit, depth, wins):
+                break
             size = (_end(row) - row) >> 2
             if rows + 2 == starts.shape[0] or end + size > out.shape[0] - SPARE:
                 place[best] = at
