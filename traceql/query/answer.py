@@ -6,9 +6,11 @@ import html
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from traceql.errors import MissingExtra, SqlError, TraceQLError
+from traceql.query import lean_duckdb
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,19 +43,26 @@ class Answer:
         translate: Callable[[Exception], TraceQLError],
         timeout_s: float | None,
     ) -> None:
-        import duckdb
-
         self._cursor, self._text, self._parameters = cursor, text, parameters
         self._translate, self._timeout_s = translate, timeout_s
         self._table: pa.Table | None = None
-        try:
-            bound = cursor.sql(text, params=parameters)
-        except duckdb.Error as error:
-            raise translate(self._with_place(error)) from error
-        self._bound = bound
-        self.columns: tuple[str, ...] = tuple(bound.columns)
-        self.types: tuple[str, ...] = tuple(str(kind) for kind in bound.types)
+        names, types = lean_duckdb.shape(cursor, text, parameters) or self._shape()
+        self.columns: tuple[str, ...] = tuple(names)
+        self.types: tuple[str, ...] = tuple(types)
         self._wide = [i for i, kind in enumerate(self.types) if kind in _WIDE]
+
+    def _shape(self) -> tuple[list[str], list[str]]:
+        return list(self._bound.columns), [str(kind) for kind in self._bound.types]
+
+    @cached_property
+    def _bound(self) -> duckdb.DuckDBPyRelation:
+        """The query as a relation, which tells what it gives without running it."""
+        import duckdb
+
+        try:
+            return self._cursor.sql(self._text, params=self._parameters)
+        except duckdb.Error as error:
+            raise self._translate(self._with_place(error)) from error
 
     def rows(self, size: int = 10_000) -> Iterator[list[tuple[Any, ...]]]:
         """Give the rows as Python tuples, in lists of up to `size`.
@@ -170,8 +179,7 @@ class Answer:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """Interrupt at the time limit, and translate the engine's errors."""
-        import duckdb
-
+        failure = lean_duckdb.engine().Error
         timer = None
         if self._timeout_s is not None:
             timer = threading.Timer(self._timeout_s, self._cursor.interrupt)
@@ -179,7 +187,7 @@ class Answer:
             timer.start()
         try:
             yield
-        except duckdb.Error as error:
+        except failure as error:
             raise self._translate(error) from error
         except OSError as error:
             # pyarrow wraps the engine's errors of a stream in its own

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from traceql.errors import StatementRefused, StoreError, TraceQLError, UnknownName
 from traceql.model import tables
-from traceql.query import derived, guard, library, relations, translate, views
+from traceql.query import derived, guard, lean_duckdb, library, relations, translate, views
 from traceql.query.answer import Answer, Parameters
 
 if TYPE_CHECKING:
@@ -62,13 +62,12 @@ class Session:
             UnknownName: a table, column or function does not exist.
             SqlError: it is no SQL, or its types do not fit.
         """
-        import duckdb
-
+        failure = lean_duckdb.engine().Error
         with self._lock:
             parser = next(iter(self._engines.values()), None) or self._new_engine()
             try:
                 mentions = guard.examine(parser.connection, text, parameters)
-            except duckdb.Error as error:
+            except failure as error:
                 raise self._translated(error, text, parser) from error
             engine = self._engine(parser, mentions)
             engine.prepare(mentions, text)
@@ -212,14 +211,13 @@ class _Engine:
     @cached_property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The database; who only wants the statements never opens it."""
-        import duckdb
-
         # The engine makes the folder when it first spills, and removes it when it closes.
         spill = Path(tempfile.gettempdir()) / f"traceql-spill-{id(self):x}-{threading.get_ident()}"
         config: dict[str, str | bool | int | float | list[str]] = {"temp_directory": str(spill)}
         if self._memory_limit_bytes is not None:
             config["memory_limit"] = f"{self._memory_limit_bytes}B"
-        connection = duckdb.connect(":memory:", config=config)
+        connection: duckdb.DuckDBPyConnection
+        connection = lean_duckdb.engine().connect(":memory:", config=config)
         for setting in self._settings:
             connection.execute(f"SET {setting}")
         guard.lock(connection, self._directories())
@@ -322,8 +320,6 @@ class _Engine:
 
     def _make(self, name: str) -> None:
         """Make an object once; what analyses leave is looked up again each time."""
-        import duckdb
-
         if name in self._made and not _is_derived(name):
             return
         if name.startswith(library.KERNEL):
@@ -340,7 +336,7 @@ class _Engine:
         try:
             for statement in statements:
                 self.connection.execute(statement)
-        except duckdb.Error as error:
+        except lean_duckdb.engine().Error as error:
             raise StoreError(f"the files of the store do not fit {name}: {error}") from error
         self._made[name] = statements
 
