@@ -78,3 +78,16 @@ def test_few_operations_abstain(tmp_path):
     result = results_of(store_with(tmp_path, [host("f", 0, 1)]), NAME)[NAME]
     assert result.status == "abstained"
     assert "20 are needed" in result.reason
+
+
+def test_a_mixture_sees_what_lies_between_groups():
+    chance = np.random.default_rng(11)
+    centers = np.array([[0, 0, 0], [14, 0, 0], [0, 14, 0]])
+    points = centers[chance.integers(0, 3, 300)] + chance.normal(size=(300, 3))
+    points[:5] = [7.0, 7.0, 7.0] + 0.3 * chance.normal(size=(5, 3))
+    found = _distance.mixture(points, 0)
+    assert found is not None
+    flagged = found.squared > found.cut
+    assert flagged[:5].all()
+    assert flagged[5:].mean() <= 0.01
+    assert _distance.mixture(points[:9], 0) is None

@@ -81,7 +81,8 @@ def conclude(name: str, measured: pa.Table, rule: Rule) -> Result:
 _OP = pa.schema(
     [
         ("side", pa.string()), ("name", pa.string()), ("group", pa.int64()),
-        ("unlike", pa.bool_()), ("distance", pa.float64()), ("calls", pa.int64()),
+        ("unlike", pa.bool_()), ("between", pa.bool_()), ("distance", pa.float64()),
+        ("calls", pa.int64()),
         ("total_dur", pa.int64()), ("p50_dur", pa.int64()), ("p90_dur", pa.int64()),
         ("threads", pa.float64()),
     ]
@@ -100,11 +101,13 @@ def _side(side: str, ops: pa.Table, rule: Rule) -> Side:
     wide = points.shape[1] > 0
     found = _groups.best(points, rule.seed) if wide else None
     far = _distance.mahalanobis(points, rule.seed, rule.alpha) if wide else None
+    thin = _distance.mixture(points, rule.seed, rule.alpha) if wide else None
     rows = [
         {
             **row,
             "group": int(found.label[i]) if found else None,
             "unlike": bool(far.squared[i] > far.cut) if far is not None else None,
+            "between": bool(thin.squared[i] > thin.cut) if thin is not None else None,
             "distance": float(np.sqrt(far.squared[i])) if far is not None else None,
         }
         for i, row in enumerate(ops.to_pylist())  # at most 2000

@@ -54,8 +54,10 @@ class Operations:
 
     Operations far from the bulk are those whose Mahalanobis distance by the minimum covariance
     determinant (Rousseeuw & Van Driessen 1999) one in a thousand normal points would have. The
-    features of operations are not normal, so this ranks what to look at first and is no test: the
-    table marks them, and they are no findings.
+    features of operations are not normal, and where they fall into groups the bulk is wide. So what
+    lies `between` is marked beside: where a mixture of up to five normal distributions
+    (variational, Bishop 2006) is thinner than nearly everywhere in itself. Both rank what to look
+    at first and are no test: the table marks them, and they are no findings.
 
     Parameters:
         least: fewest operations of a side that are looked at.
