@@ -121,6 +121,14 @@ def test_text_of_roctracer(tmp_path: Path) -> None:
     assert args == [("stream(0), x(1:2)",)]
 
 
+def test_a_number_that_no_device_has_is_unknown(tmp_path: Path) -> None:
+    times = ((63_857_982_083_625, 1 << 40), (63_857_982_083_825, 2))
+    text = "".join(f"{t}:{t + 9} {device}:0 KernelExecution:7:42\n" for t, device in times)
+    with opened(written(tmp_path, {"hcc_ops_trace.txt": text}), tmp_path) as session:
+        found = session.sql("SELECT device_id FROM gpu_op ORDER BY slice_id").fetchall()
+    assert found == [(None,), (2,)]
+
+
 def test_folder_of_v2(tmp_path: Path) -> None:
     run = plan(steps=6)
     with opened(written(tmp_path, rocprof_files.v2_files(run)), tmp_path) as made:

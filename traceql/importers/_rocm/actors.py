@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,8 @@ from traceql.model import tables
 from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from traceql.importers._columns import Int64
 
 _INT32 = 1 << 31
@@ -139,7 +141,7 @@ class Actors:
     ) -> int:  # fmt: skip
         """Give the track of a counter."""
         if device_id is not None:
-            self.device(device_id)
+            device_id = self.device(device_id) if is_device(device_id) else None
         return self.track(
             ("counter", *key), "counter", name, unit=unit, device_id=device_id, upid=upid, args=args
         )
@@ -176,6 +178,19 @@ class Actors:
             "end_ts": [end for _, _, end in facts],
             "is_main_thread": [tid == pids.get(upid) for upid, tid in self._threads],
         })  # fmt: skip
+
+
+@overload
+def is_device(number: int) -> bool: ...
+
+
+@overload
+def is_device(number: Int64) -> NDArray[np.bool_]: ...
+
+
+def is_device(number: int | Int64) -> bool | NDArray[np.bool_]:
+    """Tell whether a number is one that a device can have; in a damaged file it need not be."""
+    return (number >= 0) & (number < _INT32)
 
 
 def _title(queue: int | None, stream: int | None) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from traceql.importers._columns import distinct
+from traceql.importers._rocm.actors import is_device
 from traceql.importers._rocm.names import COPY_NAMES, blit_of, constant, worded
 from traceql.importers._rocm.rows import Slices, Work, Writer, blocks, narrow
 
@@ -43,6 +44,10 @@ class Place:
     queues: pa.Array
     streams: pa.Array
     correlation: pa.Array
+
+    def __post_init__(self) -> None:
+        """Take numbers that no device can have for unknown."""
+        self.devices = np.where(is_device(self.devices), self.devices, -1)
 
 
 @dataclass

@@ -28,6 +28,7 @@ IMPLIED = -2
 """A thread that is not written: the one that runs on the CPU."""
 NONE = -1
 _BATCH_ROWS = 1 << 16
+_MANY = 1 << 17
 _OUT, _IN, _WAKE = 0, 1, 2
 
 
@@ -111,7 +112,7 @@ class Sched:
         import numpy as np
 
         raw = np.frombuffer(self._switches, np.int64).reshape(-1, 7)
-        raw = raw[np.lexsort((raw[:, 0], raw[:, 1], raw[:, 2]))].T
+        raw = raw[_sorted_by(raw[:, 2], raw[:, 1], raw[:, 0])].T
         s = _Switches(*(np.ascontiguousarray(column) for column in raw))
         same_cpu = np.zeros(len(s.ts), np.bool_)
         same_cpu[1:] = s.cpu[1:] == s.cpu[:-1]
@@ -138,7 +139,7 @@ class Sched:
         )
         end = np.full(n, NONE)
         end[:-1] = np.where(fits[:-1], codes[1:], NONE)
-        order = np.lexsort((s.ordinal, s.ts))
+        order = _sorted_by(s.ts, s.ordinal)
         for start in range(0, n, _BATCH_ROWS):
             at = order[start : start + _BATCH_ROWS]
             yield Chunk("sched_span", tables.conform("sched_span", {
@@ -161,12 +162,13 @@ class Sched:
         kind = np.concatenate([zeros(s.ts), zeros(s.ts) + _IN, zeros(w[1]) + _WAKE])
         value = np.concatenate([codes, s.cpu, waker])
         ordinal = np.concatenate([s.ordinal, s.ordinal, w[0]])
-        there = (utid >= 0) & ~np.isin(utid, np.array(sorted(idle), np.int64))
-        order = np.lexsort((kind, ordinal, ts, utid))
-        order = order[there[order]]
-        utid, ts, kind, value = utid[order], ts[order], kind[order], value[order]
-        kept = _kept(utid, kind, value, np.array([is_asleep(name) for name in names], np.bool_))
-        events = _Events(utid[kept], ts[kept], kind[kept], value[kept], ordinal[order][kept])
+        there = np.flatnonzero((utid >= 0) & ~np.isin(utid, np.array(sorted(idle), np.int64)))
+        order = there[_sorted_by(utid[there], ts[there], ordinal[there], kind[there])]
+        kept = _kept(utid[order], kind[order], value[order],
+                     np.array([is_asleep(name) for name in names], np.bool_))  # fmt: skip
+        order = order[kept]
+        events = _Events(*(column[order] for column in (utid, ts, kind, value, ordinal)))
+        del utid, ts, kind, value, ordinal, order, there, waker
         yield from self._state_rows(events, names)
 
     def _state_rows(self, events: _Events, names: list[str]) -> Iterator[Chunk]:
@@ -182,7 +184,7 @@ class Sched:
         state = np.where(kind == _OUT, value, np.where(kind == _IN, len(names), len(names) + 1))
         io_wait, function = self._why(utid, ts, kind)
         first = self._context.ordinal()
-        order = np.lexsort((kind, ordinal, ts))
+        order = _sorted_by(ts, ordinal, kind)
         functions = list(self._functions)
         for start in range(0, n, _BATCH_ROWS):
             at = order[start : start + _BATCH_ROWS]
@@ -218,6 +220,17 @@ class Sched:
         io_wait[state[right]] = np.minimum(r[2][reason[right]], 1)
         function[state[right]] = r[3][reason[right]]
         return io_wait, function
+
+
+def _sorted_by(*keys: Int64) -> Int64:
+    """Order rows by the keys, first key first; a kernel does where there are many."""
+    import numpy as np
+
+    if len(keys[0]) < _MANY:
+        return np.lexsort(keys[::-1])
+    from traceql.kernels.order import argsort
+
+    return argsort(*keys).astype(np.int64)
 
 
 def _kept(utid: Int64, kind: Int64, value: Int64, asleep: NDArray[np.bool_]) -> NDArray[np.bool_]:
