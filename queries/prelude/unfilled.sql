@@ -278,3 +278,49 @@ SELECT
   NULL::BIGINT AS id, NULL::BIGINT AS ts, NULL::BIGINT AS thread_state_id, NULL::BIGINT AS
   irq_context, NULL::BIGINT AS utid, NULL::BIGINT AS waker_utid, trace
 FROM stored.trace WHERE false;
+
+-- Share of time that all CPUs spent in each idle state, as sysfs tells it. No importer fills it yet.
+--
+-- Columns:
+--   ts: instant, ns.
+--   machine_id, state_name: as in Perfetto.
+--   idle_percentage: share of the time, in percent.
+--   total_residency, time_slice: time in the state, and of all CPUs, microseconds.
+--   trace: name of the trace.
+CREATE VIEW cpu_idle_time_in_state_counters AS
+SELECT
+  NULL::BIGINT AS ts, NULL::BIGINT AS machine_id, NULL::VARCHAR AS state_name,
+  NULL::DOUBLE AS idle_percentage, NULL::DOUBLE AS total_residency, NULL::BIGINT AS time_slice,
+  trace
+FROM stored.trace WHERE false;
+
+-- Newer name of `cpu_idle_time_in_state_counters`. No importer fills it yet.
+CREATE VIEW linux_cpu_idle_time_in_state_counters AS
+SELECT * FROM cpu_idle_time_in_state_counters;
+
+-- The same for each CPU. No importer fills it yet.
+--
+-- Columns:
+--   ts: instant, ns.
+--   machine_id, state_name: as in Perfetto.
+--   cpu: number of the CPU.
+--   idle_percentage: share of the time, in percent.
+--   total_residency, time_slice: time in the state, and of the CPU, microseconds.
+--   trace: name of the trace.
+CREATE VIEW linux_per_cpu_idle_time_in_state_counters AS
+SELECT
+  NULL::BIGINT AS ts, NULL::BIGINT AS machine_id, NULL::VARCHAR AS state_name,
+  NULL::BIGINT AS cpu, NULL::DOUBLE AS idle_percentage, NULL::DOUBLE AS total_residency,
+  NULL::BIGINT AS time_slice, trace
+FROM stored.trace WHERE false;
+
+-- Operations that the kernel or a block device has yet to finish. No importer fills it yet.
+--
+-- Columns:
+--   ts: instant, ns.
+--   ops_in_queue_or_device, dev: as in Perfetto.
+--   trace: name of the trace.
+CREATE VIEW linux_active_block_io_operations_by_device AS
+SELECT
+  NULL::BIGINT AS ts, NULL::BIGINT AS ops_in_queue_or_device, NULL::BIGINT AS dev, trace
+FROM stored.trace WHERE false;

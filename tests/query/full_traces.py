@@ -69,6 +69,17 @@ def full_rows_of(k: int) -> dict[str, list[dict[str, Any]]]:
         *({"id": track + 1, "ts": base + 452, "dur": 9, "name": "5", "track_id": track, "depth": 0,
            "self_dur": 9, "args": frame} for track in (15, 16)),
     ]  # fmt: skip
+    rows["track"].append({"id": 24, "type": "thread", "name": "reads", "utid": 3, "upid": 0})
+    rows["slice"] += [
+        {"id": 25, "ts": base + 60, "dur": 45, "name": "read", "track_id": 24, "depth": 0,
+         "self_dur": 25},
+        {"id": 27, "ts": base + 494, "dur": 1, "name": "kernel", "category": "kernel",
+         "track_id": 1, "depth": 0, "self_dur": 1, "args": '{"accum_vgpr":4}'},
+        {"id": 26, "ts": base + 70, "dur": 20 + k, "name": "wait", "track_id": 24, "depth": 1,
+         "parent_id": 25, "self_dur": 20 + k},
+    ]  # fmt: skip
+    rows["process"].append({"upid": 2, "pid": 2, "name": "kthreadd"})
+    rows["thread"].append({"utid": 4, "tid": 2, "upid": 2, "name": f"kthreadd{k}"})
     rows["slice"][0] |= {"thread_ts": 5, "thread_dur": 400}
     rows["gpu_op"] += [
         {

@@ -16,10 +16,12 @@ NAMES = ["a", "bb", "c"]
 VIEWS = [
     item.name
     for item in library.objects().values()
-    if item.kind == "view" and not item.module.startswith(("nsys.", "rocpd."))
+    if item.kind == "view"
+    and not item.module.startswith(("nsys.", "rocpd."))
+    and item.name != "_states_on_critical_path"
 ]
-"""Reports as vendors name them are compared over their own files: test_nsys_reports and
-test_rocpd_summaries."""
+"""What critical_path_stack() shows gives structs. Reports as vendors name them are compared over
+their own files: test_nsys_reports and test_rocpd_summaries."""
 
 IDS = {
     "id", "slice_id", "track_id", "parent_id", "upid", "utid", "parent_upid", "device_id",
@@ -28,7 +30,7 @@ IDS = {
     "next_id", "root_id", "root_utid", "prev_runnable_id", "prev_wakeup_runnable_id",
     "thread_state_id", "runnable_latency_id", "args_id", "end_args_id", "extra_id", "end_extra_id",
     "__id", "api_id", "call_id", "range_id", "range_name_id", "sync_id",
-    "sync_name_id",
+    "sync_name_id", "state_id",
 }  # fmt: skip
 SCALED = {"arg_set_id": 8, "source_arg_set_id": 8, "__set": 8}
 NOT_MOVED = {("_numbered_iteration", "id")}
@@ -62,6 +64,17 @@ MACROS = {
     "cpu_cycles_per_process_in_interval": "cpu_cycles_per_process_in_interval(0, 9999)",
     "cpu_utilization_in_interval": "cpu_utilization_in_interval(0, 9999)",
     "cpu_utilization_per_period": "cpu_utilization_per_period(100)",
+    "cpu_process_utilization_in_interval": "cpu_process_utilization_in_interval(0, 9999)",
+    "cpu_thread_utilization_in_interval": "cpu_thread_utilization_in_interval(0, 9999)",
+    "cpu_process_utilization_per_period": "cpu_process_utilization_per_period(100, {0})",
+    "cpu_process_utilization_per_second": "cpu_process_utilization_per_second({0})",
+    "cpu_thread_utilization_per_period": "cpu_thread_utilization_per_period(100, {2})",
+    "cpu_thread_utilization_per_second": "cpu_thread_utilization_per_second({2})",
+    "cpu_cycles_per_thread_per_cpu_in_interval": (
+        "cpu_cycles_per_thread_per_cpu_in_interval(0, 9999)"
+    ),
+    "cpu_cycles_per_thread_slice_in_interval": "cpu_cycles_per_thread_slice_in_interval(0, 9999)",
+    "critical_path_stack": "critical_path_stack({2}, 0, 9999, true, true, true, true)",
     "counter_leading_intervals": "counter_leading_intervals(counter)",
     "counter_rolling": "counter_rolling(counter, track_id, 2)",
     "interval_union": "interval_union(slice, track_id)",
@@ -81,7 +94,10 @@ KEYS = {"key", "group_name", "id_0", "id_1"}
 OF_ONE_TRACE = {"ancestor_slice", "descendant_slice", "directly_connected_flow", "following_flow",
                 "preceding_flow", "sched_time_in_state_for_thread_in_interval",
                 "sched_time_in_state_and_cpu_for_thread_in_interval",
-                "thread_executing_span_critical_path"}  # fmt: skip
+                "thread_executing_span_critical_path", "critical_path_stack",
+                "cpu_process_utilization_per_period", "cpu_process_utilization_per_second",
+                "cpu_thread_utilization_per_period",
+                "cpu_thread_utilization_per_second"}  # fmt: skip
 """Macros that are given an id, and so speak of one trace only."""
 
 

@@ -129,3 +129,69 @@ WITH
     WHERE t.upid IS NOT NULL
   )
 SELECT c.of AS upid, c.* EXCLUDE (of, trace), c.trace FROM _cycles(__tq_part, upid) c;
+
+-- Cycles of each thread on each CPU within an interval.
+--
+-- Arguments:
+--   from_ts: as of cpu_cycles_in_interval.
+--   length_dur: as of cpu_cycles_in_interval.
+-- Columns: those of `cpu_cycles_per_thread_per_cpu`.
+CREATE MACRO cpu_cycles_per_thread_per_cpu_in_interval(from_ts, length_dur) AS TABLE
+WITH __tq_part AS (SELECT * FROM _cpu_freq_in_interval(from_ts, length_dur))
+SELECT of.utid AS utid, of.ucpu AS ucpu, of.cpu AS cpu, c.* EXCLUDE (of, trace), c.trace
+FROM _cycles(__tq_part, {'utid': utid, 'ucpu': ucpu, 'cpu': cpu}) c;
+
+-- Cycles that slices of threads spent, given those slices cut to a time.
+CREATE MACRO _cycles_of_slices(slices) AS TABLE
+WITH
+  __tq_clocked AS (
+    SELECT row_number() OVER () AS id, ts, dur, utid, freq FROM _cpu_freq_per_thread WHERE dur > 0
+  ),
+  __tq_met AS (
+    SELECT m.id_0, sum(m.dur) AS dur, sum(m.dur * f.freq / 1000) AS millicycles
+    FROM interval_intersect(slices, __tq_clocked, utid) m JOIN __tq_clocked f ON f.id = m.id_1
+    WHERE f.freq IS NOT NULL GROUP BY m.id_0
+  )
+SELECT
+  s.id, s.name, s.utid, s.thread_name, s.upid, s.process_name,
+  m.millicycles::BIGINT AS millicycles, (m.millicycles / 1e9)::BIGINT AS megacycles, s.trace
+FROM query_table(slices) s LEFT JOIN __tq_met m ON m.id_0 = s.id;
+
+-- Cycles that threads spent while their slices were open.
+--
+--   a slice of 1,000 ns whose thread ran for 400 ns of it at 1,000,000 kHz
+--   gives   millicycles 400,000
+--
+-- Columns:
+--   id, name: the slice.
+--   utid, thread_name, upid, process_name: its thread and process.
+--   millicycles, megacycles: cycles of work whose clock is known; null where none is.
+--   trace: name of the trace.
+CREATE VIEW cpu_cycles_per_thread_slice AS
+WITH
+  __tq_slices AS (
+    SELECT id, name, ts, dur, utid, thread_name, upid, process_name, trace
+    FROM thread_slice WHERE dur > 0
+  )
+SELECT * FROM _cycles_of_slices(__tq_slices);
+
+-- Another name of `cpu_cycles_per_thread_slice`.
+CREATE VIEW thread_slice_cpu_cycles AS SELECT * FROM cpu_cycles_per_thread_slice;
+
+-- Cycles that threads spent within an interval while their slices were open.
+--
+-- Arguments:
+--   from_ts: as of cpu_cycles_in_interval.
+--   length_dur: as of cpu_cycles_in_interval.
+-- Columns: those of `cpu_cycles_per_thread_slice`.
+CREATE MACRO cpu_cycles_per_thread_slice_in_interval(from_ts, length_dur) AS TABLE
+WITH
+  __tq_slices AS (
+    SELECT
+      id, name, greatest(ts, __tq_from)::BIGINT AS ts,
+      (least(ts + dur, __tq_end) - greatest(ts, __tq_from))::BIGINT AS dur,
+      utid, thread_name, upid, process_name, trace
+    FROM (SELECT from_ts AS __tq_from, from_ts + length_dur AS __tq_end) AS __tq_given
+    JOIN thread_slice ON ts < __tq_end AND ts + dur > __tq_from AND dur > 0
+  )
+SELECT * FROM _cycles_of_slices(__tq_slices);

@@ -819,7 +819,7 @@ SELECT dur > 10 AS is_long, COUNT(*) AS n FROM slice GROUP BY is_long ORDER BY n
 === star of one table
 SELECT t.* FROM thread t JOIN process p USING (upid) WHERE p.name = 'python' AND t.tid = 11
 ---
-(0, 0, 11, 'main', None, None, 0, 1, None, None, None, 'a')
+(0, 0, 11, 'main', None, None, 0, 1, 0, None, None, None, 'a')
 
 === stack
 CREATE VIEW v AS SELECT stack_id, depth FROM slice WHERE name LIKE "%step%";
@@ -1270,3 +1270,866 @@ SELECT * FROM graph_reachable_weight_bounded_dfs!(e, r, 0)
 (0, 0, None)
 (0, 1, 0)
 (0, 2, 1)
+
+=== metasql tables
+INCLUDE PERFETTO MODULE metasql.table_list;
+CREATE PERFETTO MACRO all_of(t TableOrSubquery) RETURNS TableOrSubquery AS (SELECT * FROM $t);
+WITH one AS (SELECT 1 AS a), two AS (SELECT 20 AS b), three AS (SELECT 300 AS c) SELECT a + b + c FROM _metasql_map_join_table_list!((one, two, three), all_of)
+---
+(321,)
+
+=== metasql columns
+INCLUDE PERFETTO MODULE metasql.column_list;
+WITH d(foo, bar, baz) AS (VALUES (0, 1, 2)) SELECT _metasql_unparenthesize_column_list!((foo, baz)) FROM d
+---
+(0, 2)
+
+=== recursive function
+CREATE PERFETTO FUNCTION fact(n INT) RETURNS INT AS SELECT IIF($n <= 1, 1, $n * fact($n - 1));
+SELECT fact(6) AS f
+---
+(720,)
+
+=== memoized
+CREATE PERFETTO FUNCTION pow2(n INT) RETURNS INT AS SELECT IIF($n = 0, 1, pow2($n - 1) + pow2($n - 1));
+SELECT EXPERIMENTAL_MEMOIZE('pow2');
+SELECT pow2(40) AS f
+---
+(1099511627776,)
+
+=== subtree size
+CREATE PERFETTO TABLE tree AS WITH d(id, parent_id) AS (VALUES (1, NULL), (2, 1), (3, 1), (4, 2), (5, 4)) SELECT * FROM d;
+SELECT create_function('size_of(id INT)', 'INT', 'SELECT 1 + IFNULL((SELECT SUM(size_of(c.id)) FROM tree c WHERE c.parent_id = $id), 0)');
+SELECT EXPERIMENTAL_MEMOIZE('size_of');
+SELECT id, size_of(id) AS n FROM tree ORDER BY id
+---
+(1, 5)
+(2, 3)
+(3, 1)
+(4, 2)
+(5, 1)
+
+=== same legacy function twice
+SELECT create_function('f()', 'INT', 'SELECT 1');
+SELECT create_function('f()', 'INT', 'SELECT 1');
+SELECT f() AS r
+---
+(1,)
+
+=== legacy string
+SELECT create_function('g(x INT)', 'STRING', 'SELECT "v_" || $x');
+SELECT g(5) AS r
+---
+('v_5',)
+
+=== variadic delegate
+CREATE PERFETTO FUNCTION my_hash(args ANY...) RETURNS INT DELEGATES TO hash;
+SELECT my_hash(1, 'a') = hash(1, 'a') AS same
+---
+(1,)
+
+=== critical path of a graph
+INCLUDE PERFETTO MODULE graphs.critical_path;
+WITH edge(source_node_id, dest_node_id) AS (VALUES (8, 7), (7, 6), (6, 5), (6, 4), (4, 1), (5, 3), (3, 0)), root(root_node_id, capacity) AS (VALUES (8, 6))
+SELECT * FROM _critical_path!((SELECT *, source_node_id - dest_node_id AS edge_weight FROM edge), root) ORDER BY parent_id
+---
+(8, None, 8)
+(8, 3, 0)
+(8, 5, 3)
+(8, 6, 5)
+(8, 7, 6)
+(8, 8, 7)
+
+=== critical path intervals
+INCLUDE PERFETTO MODULE graphs.critical_path;
+WITH edge(source_node_id, dest_node_id) AS (VALUES (8, 7), (7, 6), (6, 5), (6, 4), (4, 1), (5, 3), (3, 0)), root(root_node_id, capacity) AS (VALUES (8, 6)),
+ iv(id, ts, dur, idle_dur) AS (VALUES (8,8,1,6),(7,7,1,1),(6,6,1,1),(5,5,1,1),(4,4,1,1),(3,3,1,1),(2,2,1,1),(1,1,1,1))
+SELECT * FROM _critical_path_intervals!((SELECT *, source_node_id - dest_node_id AS edge_weight FROM edge), root, iv)
+---
+(8, 3, 3, 2)
+(8, 5, 5, 1)
+(8, 6, 6, 1)
+(8, 7, 7, 1)
+(8, 8, 8, 1)
+
+=== arg set to json
+SELECT id, __intrinsic_arg_set_to_json(arg_set_id) AS j FROM slice WHERE id IN (1, 3) ORDER BY id
+---
+(1, '{"args":{"a":1,"b":2}}')
+(3, None)
+
+=== tree there and back
+INCLUDE PERFETTO MODULE std.trees.table_conversion;
+CREATE PERFETTO TABLE t AS SELECT 1 AS id, NULL AS parent_id, 'r' AS name UNION ALL SELECT 2, 1, 'a' UNION ALL SELECT 3, 1, 'b' UNION ALL SELECT 4, 2, 'c';
+SELECT _tree_id, _tree_parent_id, id, parent_id, name FROM _tree_to_table!(_tree_from_table!((SELECT * FROM t), (name)), (name)) ORDER BY id
+---
+(0, None, 1, None, 'r')
+(1, 0, 2, 1, 'a')
+(2, 0, 3, 1, 'b')
+(3, 1, 4, 2, 'c')
+
+=== macro called as a statement
+CREATE PERFETTO MACRO one(a Expr) RETURNS Expr AS $a;
+CREATE PERFETTO MACRO two(a Expr) RETURNS Expr AS (SELECT $a);
+CREATE PERFETTO MACRO baz(a Expr, b Expr) RETURNS TableOrSubquery AS SELECT two!(one!($a)) - $b AS res;
+baz!(123, 100)
+---
+(23,)
+
+=== macro without parentheses in an expression
+CREATE PERFETTO MACRO foo(a Expr, b Expr) RETURNS TableOrSubquery AS SELECT $a - $b;
+SELECT (foo!(123, 100)) AS res
+---
+(23,)
+
+=== self intersect alias
+INCLUDE PERFETTO MODULE intervals.self_intersect;
+WITH data(ts, dur, id) AS (VALUES (0, 10, 0), (10, 10, 1)) SELECT * FROM _interval_self_intersect!(data) ORDER BY ts, id
+---
+(0, 10, 1, 0, 0)
+(10, 10, 2, 0, 1)
+(10, 10, 2, 1, 0)
+(20, 0, 3, 1, 1)
+
+=== self count null keys
+INCLUDE PERFETTO MODULE intervals.self_intersect;
+WITH data(ts, dur, k0) AS (VALUES (0, 10, NULL), (5, 10, NULL), (2, 6, 'X')) SELECT ts, dur, cnt, k0 FROM _interval_self_intersect_count!(data, (k0)) ORDER BY k0, ts
+---
+(0, 5, 1, None)
+(5, 5, 2, None)
+(10, 5, 1, None)
+(15, 0, 0, None)
+(2, 6, 1, 'X')
+(8, 0, 0, 'X')
+
+=== self agg with null
+INCLUDE PERFETTO MODULE intervals.self_intersect;
+WITH data(ts, dur, v, k0) AS (VALUES (0, 10, 10, 'P'), (5, 10, NULL, 'P'), (8, 4, 2, 'P')) SELECT ts, dur, cnt, CAST(sum_value AS INT64) AS s, CAST(min_value AS INT64) AS mi, CAST(max_value AS INT64) AS ma, k0 FROM _interval_self_intersect_agg!(data, v, (k0)) ORDER BY ts
+---
+(0, 5, 1, 10, 10, 10, 'P')
+(5, 3, 2, 10, 10, 10, 'P')
+(8, 2, 3, 12, 2, 10, 'P')
+(10, 2, 2, 2, 2, 2, 'P')
+(12, 3, 1, 0, None, None, 'P')
+(15, 0, 0, 0, None, None, 'P')
+
+=== self count empty
+WITH d AS (SELECT 0 AS ts, 0 AS dur, '' AS k0 WHERE FALSE) SELECT ts, dur, cnt, k0 FROM _interval_self_intersect_count!(d, (k0))
+---
+
+=== overlap in table
+WITH n(ts, dur) AS (VALUES (10, 10), (30, 10)), w(ts, dur) AS (VALUES (10, 10), (15, 10)) SELECT * FROM (SELECT * FROM _intervals_overlap_in_table!(n) UNION SELECT * FROM _intervals_overlap_in_table!(w))
+---
+(0,)
+(1,)
+
+=== cross join using
+CREATE PERFETTO TABLE foo AS WITH data(a, b) AS (VALUES (2, 3), (0, 2), (0, 1)) SELECT * FROM data;
+CREATE TABLE bar AS SELECT 1 AS b;
+WITH x AS (SELECT DISTINCT a FROM foo CROSS JOIN bar USING (b)), y AS (SELECT a FROM foo CROSS JOIN bar USING (b) GROUP BY a) SELECT (SELECT COUNT(*) FROM x) AS p, (SELECT COUNT(*) FROM y) AS q
+---
+(1, 1)
+
+=== macro named max
+CREATE PERFETTO MACRO max(col ColumnName) RETURNS TableOrSubquery AS (SELECT id, $col FROM slice ORDER BY $col DESC LIMIT 1);
+SELECT (SELECT id FROM max!(id)) AS id, (SELECT id FROM max!(dur)) AS numeric, (SELECT id FROM max!(name)) AS string, (SELECT id FROM max!(parent_id)) AS nullable
+---
+(9, 0, 6, 1)
+
+=== index on intrinsic
+CREATE PERFETTO INDEX foo ON __intrinsic_slice(track_id, name);
+CREATE OR REPLACE PERFETTO INDEX foo ON __intrinsic_slice(name);
+SELECT COUNT() FILTER (WHERE track_id >= 1) AS a, COUNT() FILTER (WHERE name > "m") AS b, MAX(id) FROM __intrinsic_slice
+---
+(7, 6, 9)
+
+=== drop index
+CREATE PERFETTO INDEX idx ON __intrinsic_slice(track_id, name);
+DROP PERFETTO INDEX idx ON __intrinsic_slice;
+SELECT MAX(id) FROM __intrinsic_slice WHERE track_id = 1
+---
+(9,)
+
+=== table function drop partial
+CREATE TABLE bar AS SELECT 1;
+CREATE OR REPLACE PERFETTO FUNCTION foo() RETURNS TABLE(x INT) AS SELECT 1 AS x UNION SELECT * FROM bar;
+CREATE TABLE res AS SELECT * FROM foo() LIMIT 1;
+DROP TABLE bar;
+SELECT * FROM res
+---
+(1,)
+
+=== span join keyed without rows
+CREATE TABLE t1(ts BIGINT, dur BIGINT, PRIMARY KEY (ts, dur)) WITHOUT ROWID;
+CREATE TABLE t2(ts BIGINT, dur BIGINT, PRIMARY KEY (ts, dur)) WITHOUT ROWID;
+INSERT INTO t2(ts, dur) VALUES (1, 2), (5, 0), (1, 1);
+CREATE VIRTUAL TABLE sp USING span_join(t1, t2);
+SELECT ts, dur FROM sp
+---
+
+=== last non null frame
+CREATE TABLE TEST(id INTEGER, val INTEGER);
+INSERT INTO TEST VALUES (1, 1), (2, NULL), (3, 3), (4, 4), (5, NULL), (6, NULL), (7, NULL);
+SELECT id, LAST_NON_NULL(val) OVER (ORDER BY id ASC ROWS BETWEEN CURRENT ROW AND 2 FOLLOWING) AS val FROM TEST ORDER BY id ASC
+---
+(1, 3)
+(2, 4)
+(3, 4)
+(4, 4)
+(5, None)
+(6, None)
+(7, None)
+
+=== layout
+CREATE TABLE TEST(start INTEGER, end INTEGER);
+INSERT INTO TEST VALUES (1, 5), (2, 4), (3, 8), (6, 7), (6, 7), (6, 7);
+WITH c AS (SELECT start AS ts, end - start AS dur FROM test) SELECT ts, INTERNAL_LAYOUT(ts, dur) OVER (ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS depth FROM c
+---
+(1, 0)
+(2, 1)
+(3, 2)
+(6, 0)
+(6, 1)
+(6, 3)
+
+=== layout with instants
+WITH c(ts, dur) AS (VALUES (1, 4), (2, 0), (3, 0), (4, 0)) SELECT ts, INTERNAL_LAYOUT(ts, dur) OVER (ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS depth FROM c
+---
+(1, 0)
+(2, 1)
+(3, 1)
+(4, 1)
+
+=== layout without end
+WITH c(ts, dur) AS (VALUES (1, -1), (2, -1), (3, 5), (4, 1), (5, 1)) SELECT ts, INTERNAL_LAYOUT(ts, dur) OVER (ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS depth FROM c
+---
+(1, 0)
+(2, 1)
+(3, 2)
+(4, 3)
+(5, 3)
+
+=== math of texts
+SELECT CAST(LN(1) * 1000 AS INTEGER) AS a, LN("as") AS b, EXP("asd") AS c, SQRT(NULL) AS d, CAST(EXP(1) * 1000 AS INTEGER) AS e, CAST(SQRT(EXP(LN(1))) AS INTEGER) AS f
+---
+(0, None, None, None, 2718, 1)
+
+=== to time
+INCLUDE PERFETTO MODULE time.conversion;
+WITH data(unit, time) AS (VALUES ('ns', time_to_ns(cast_int!(1e14))), ('min', time_to_min(cast_int!(1e14))), ('h', time_to_hours(cast_int!(1e14))), ('d', time_from_days(1))) SELECT * FROM data
+---
+('ns', 100000000000000)
+('min', 1666)
+('h', 27)
+('d', 86400000000000)
+
+=== time of slices CPU
+DROP VIEW IF EXISTS slice_with_utid;
+CREATE VIEW slice_with_utid AS SELECT ts, dur, slice.name AS slice_name, slice.id AS slice_id, utid, thread.name AS thread_name FROM slice JOIN thread_track ON thread_track.id = slice.track_id JOIN thread USING (utid);
+DROP TABLE IF EXISTS sb;
+CREATE VIRTUAL TABLE sb USING SPAN_LEFT_JOIN(slice_with_utid PARTITIONED utid, thread_state PARTITIONED utid);
+SELECT slice_id, slice_name, SUM(IIF(state = 'R', dur, 0)) AS r, SUM(IIF(state IS NULL, dur, 0)) AS n FROM sb GROUP BY slice_id
+---
+(0, 'step', 0, 500)
+(1, 'op', 0, 200)
+(3, 'mark', 0, 0)
+
+=== scheduled by waker
+SELECT waker_process.name AS process_name, waker.name AS thread_name, SUM((SELECT dur FROM sched WHERE sched.ts > wakee_runnable.ts AND sched.utid = wakee_runnable.utid ORDER BY ts LIMIT 1)) AS scheduled_dur FROM thread AS waker JOIN process AS waker_process USING (upid) JOIN thread_state AS wakee_runnable ON waker.utid = wakee_runnable.waker_utid WHERE waker.utid != 0 GROUP BY 1, 2 ORDER BY 3 DESC
+---
+('python', 'worker', 18)
+('python', 'writer', 15)
+
+=== sched utilization older names
+INCLUDE PERFETTO MODULE sched.utilization.system;
+SELECT COUNT(*) > 0 AS some FROM sched_utilization_per_second
+---
+(1,)
+
+=== utilization of a process
+INCLUDE PERFETTO MODULE linux.cpu.utilization.process;
+SELECT COUNT(*) AS n FROM cpu_process_utilization_per_second(0)
+---
+(1,)
+
+=== utilization of a thread
+INCLUDE PERFETTO MODULE linux.cpu.utilization.thread;
+SELECT COUNT(*) AS n FROM cpu_thread_utilization_per_second(1)
+---
+(1,)
+
+=== cycles per thread and cpu
+INCLUDE PERFETTO MODULE linux.cpu.utilization.thread;
+SELECT utid, cpu FROM cpu_cycles_per_thread_per_cpu ORDER BY utid, cpu
+---
+(1, 3)
+(2, 2)
+(3, 3)
+
+=== cycles of slices
+INCLUDE PERFETTO MODULE linux.cpu.utilization.slice;
+SELECT id, utid, millicycles FROM cpu_cycles_per_thread_slice WHERE millicycles IS NOT NULL LIMIT 10
+---
+
+=== cycles of slices in interval
+INCLUDE PERFETTO MODULE linux.cpu.utilization.slice;
+SELECT id, utid, megacycles FROM cpu_cycles_per_thread_slice_in_interval(trace_start(), trace_dur()) WHERE millicycles IS NOT NULL
+---
+
+=== critical path stack
+INCLUDE PERFETTO MODULE sched.thread_executing_span_with_slice;
+SELECT COUNT(*) > 0 AS some FROM _thread_executing_span_critical_path_stack(2, 1000, 200)
+---
+(1,)
+
+=== critical path by roots
+INCLUDE PERFETTO MODULE sched.thread_executing_span;
+SELECT COUNT(*) >= 0 AS some FROM _critical_path_by_roots!((SELECT id AS root_node_id, id AS capacity FROM _wakeup_graph LIMIT 0), _wakeup_graph)
+---
+(1,)
+
+=== idle in state
+INCLUDE PERFETTO MODULE linux.cpu.idle_time_in_state;
+SELECT COUNT(*) AS n FROM linux_cpu_idle_time_in_state_counters
+---
+(0,)
+
+=== idle per cpu in state
+INCLUDE PERFETTO MODULE linux.cpu.idle_time_in_state;
+SELECT COUNT(*) AS n FROM linux_per_cpu_idle_time_in_state_counters
+---
+(0,)
+
+=== kernel threads
+INCLUDE PERFETTO MODULE linux.threads;
+SELECT COUNT(*) AS n FROM linux_kernel_threads
+---
+(0,)
+
+=== block io
+INCLUDE PERFETTO MODULE linux.block_io;
+SELECT COUNT(*) AS n FROM linux_active_block_io_operations_by_device
+---
+(0,)
+
+=== slice time in state
+INCLUDE PERFETTO MODULE slices.time_in_state;
+SELECT COUNT(*) >= 0 AS n FROM thread_slice_time_in_state
+---
+(1,)
+
+=== slice with args pivot
+SELECT s.id, MAX(CASE WHEN a.key = 'args.a' THEN a.int_value END) AS a, MAX(IIF(a.flat_key = 'args.b', a.int_value, NULL)) AS b FROM slice s LEFT JOIN args a USING (arg_set_id) WHERE s.id < 3 GROUP BY s.id
+---
+(0, None, 1)
+(1, 1, 2)
+(2, None, None)
+
+=== sched join thread process
+SELECT ts, cpu, thread.name AS tname, process.name AS pname, end_state, priority FROM sched LEFT JOIN thread USING (utid) LEFT JOIN process USING (upid) ORDER BY ts
+---
+(1000, 3, 'worker', 'python', 'S', None)
+(1062, 3, 'writer', 'python', 'S', None)
+(1075, 2, 'reader', 'python', 'R+', None)
+(1092, 2, 'reader', 'python', 'S', None)
+
+=== wakeup latency
+SELECT s.utid, s.ts - r.ts AS lat FROM thread_state s JOIN thread_state r ON r.utid = s.utid AND r.ts + r.dur = s.ts AND r.state = 'R' WHERE s.state = 'Running' ORDER BY lat DESC, s.utid
+---
+(3, 17)
+(2, 5)
+(1, 1)
+
+=== counter span with lead and sched
+DROP VIEW IF EXISTS freq; CREATE VIEW freq AS SELECT ts, LEAD(ts, 1, trace_end()) OVER (PARTITION BY track_id ORDER BY ts) - ts AS dur, cpu, value AS khz FROM counter JOIN cpu_counter_track ON counter.track_id = cpu_counter_track.id WHERE name = 'freq';
+DROP VIEW IF EXISTS sched2; CREATE VIEW sched2 AS SELECT ts, dur, cpu, utid FROM sched WHERE utid != 0;
+CREATE VIRTUAL TABLE sf USING SPAN_JOIN(freq PARTITIONED cpu, sched2 PARTITIONED cpu);
+SELECT cpu, utid, SUM(dur * khz) / 1000 AS cycles, AVG(khz) AS a FROM sf GROUP BY utid ORDER BY cycles DESC
+---
+(3, 3, 36.0, 2000.0)
+(3, 1, 30.0, 1500.0)
+
+=== cpu time of slices by intersection
+INCLUDE PERFETTO MODULE intervals.intersect; INCLUDE PERFETTO MODULE slices.with_context;
+SELECT ts.name, SUM(ii.dur) AS d FROM _interval_intersect!(((SELECT id, ts, dur, utid FROM thread_slice WHERE dur > 0), (SELECT id, ts, dur, utid FROM thread_state WHERE dur > 0)), (utid)) ii JOIN thread_slice ts ON ts.id = ii.id_0 GROUP BY ts.name
+---
+
+=== flows both ends
+SELECT f.id, o.name || ' -> ' || i.name AS edge, i.ts - (o.ts + o.dur) AS lat FROM flow f JOIN slice o ON f.slice_out = o.id JOIN slice i ON f.slice_in = i.id
+---
+(0, 'op -> kernel0', -150)
+(1, 'kernel0 -> copy', 210)
+
+=== following flows
+SELECT slice_out, slice_in FROM following_flow(1) ORDER BY 1
+---
+(1, 2)
+(2, 5)
+
+=== directly connected
+SELECT * FROM (SELECT slice_out, slice_in FROM directly_connected_flow(2)) ORDER BY slice_out
+---
+(1, 2)
+(2, 5)
+
+=== thread count per process
+SELECT p.pid, COUNT(t.utid) AS n, GROUP_CONCAT(t.name, ',') AS names FROM process p LEFT JOIN thread t USING (upid) GROUP BY p.upid ORDER BY p.upid
+---
+(10, 4, 'main,worker,reader,writer')
+(0, 0, None)
+
+=== histogram with CTE RECURSIVE
+WITH RECURSIVE b(lo, hi) AS (SELECT 1, 10 UNION ALL SELECT hi, hi * 10 FROM b WHERE hi < 1000) SELECT lo, hi, (SELECT COUNT(*) FROM slice WHERE dur >= lo AND dur < hi) AS n FROM b
+---
+(1, 10, 4)
+(10, 100, 2)
+(100, 1000, 2)
+
+=== self intersect of slices
+INCLUDE PERFETTO MODULE intervals.intersect;
+SELECT group_id, ts, dur, COUNT(*) AS n FROM interval_self_intersect!((SELECT id, ts, dur FROM slice WHERE dur > 0)) WHERE interval_ends_at_ts = 0 GROUP BY group_id HAVING n > 1 ORDER BY ts
+---
+(2, 1100, 50, 2)
+(3, 1150, 50, 3)
+(4, 1200, 100, 2)
+(6, 1410, 9, 2)
+(8, 1420, 5, 2)
+(10, 1430, 6, 2)
+(12, 1440, 20, 2)
+(14, 1470, 2, 2)
+
+=== percentile
+SELECT PERCENTILE(dur, 50) AS p50, PERCENTILE(dur, 90) AS p90 FROM slice WHERE dur > 0
+---
+(14.5, 289.99999999999994)
+
+=== extract arg in where
+SELECT name FROM slice WHERE EXTRACT_ARG(arg_set_id, 'args.External id') = 7
+---
+('step',)
+
+=== extract arg arithmetic
+SELECT EXTRACT_ARG(arg_set_id, 'args.a') + EXTRACT_ARG(arg_set_id, 'args.b') * 10 AS v FROM slice WHERE id = 1
+---
+(21,)
+
+=== function table with default and join
+CREATE PERFETTO FUNCTION slices_in(t0 TIMESTAMP, t1 TIMESTAMP) RETURNS TABLE(id INT, name STRING, part INT) AS SELECT id, name, MIN(ts + dur, $t1) - MAX(ts, $t0) AS part FROM slice WHERE ts < $t1 AND ts + dur > $t0 AND dur > 0;
+SELECT w.n, s.name, s.part FROM (SELECT 1 AS n, 1000 AS a, 1160 AS b UNION ALL SELECT 2, 1410, 1450) w JOIN slices_in(w.a, w.b) s ORDER BY w.n, s.id
+---
+(1, 'step', 160)
+(1, 'op', 60)
+(1, 'kernel0', 10)
+(2, 'step', 40)
+(2, 'copy', 9)
+(2, 'timer', 5)
+(2, 'net', 6)
+(2, 'kernel0', 10)
+
+=== macro with ColumnNameList
+CREATE PERFETTO MACRO top_by(t TableOrSubquery, cols ColumnNameList, m ColumnName) RETURNS TableOrSubquery AS (SELECT __intrinsic_token_apply!(__ident, $cols), $m FROM $t ORDER BY $m DESC LIMIT 2);
+CREATE PERFETTO MACRO __ident(x ColumnName) RETURNS ColumnName AS $x;
+SELECT * FROM top_by!((SELECT * FROM slice WHERE dur > 0), (id, name), dur)
+---
+(0, 'step', 500)
+(1, 'op', 200)
+
+=== values only, union order
+VALUES (1, 'b'), (2, 'a'), (NULL, 'c') UNION ALL SELECT 5, 'z' ORDER BY 2 DESC
+---
+(5, 'z')
+(None, 'c')
+(1, 'b')
+(2, 'a')
+
+=== include wildcard
+INCLUDE PERFETTO MODULE intervals.*;
+INCLUDE PERFETTO MODULE graphs.*;
+SELECT COUNT(*) FROM graph_reachable_dfs!((SELECT 0 AS source_node_id, 1 AS dest_node_id), (SELECT 0 AS node_id))
+---
+(2,)
+
+=== next sibling
+INCLUDE PERFETTO MODULE graphs.search;
+WITH d(node_id, node_parent_id, sort_key) AS (VALUES (1, NULL, 1), (2, 1, 3), (3, 1, 2), (4, 1, 9), (5, 2, 1)) SELECT * FROM graph_next_sibling!(d) ORDER BY node_id
+---
+(1, None)
+(2, 4)
+(3, 2)
+(4, None)
+(5, None)
+
+=== structural partition
+INCLUDE PERFETTO MODULE graphs.partition;
+WITH d(id, parent_id, group_key) AS (VALUES (1, NULL, 1), (2, 1, 1), (3, 1, 2), (4, 3, 1), (5, 2, 2)) SELECT * FROM tree_structural_partition_by_group!(d) ORDER BY group_key, id
+---
+(1, None, 1)
+(2, 1, 1)
+(4, 1, 1)
+(3, None, 2)
+(5, None, 2)
+
+=== sched_latency
+INCLUDE PERFETTO MODULE sched.latency;
+SELECT thread_state_id, utid, runnable_latency_id, latency_dur FROM sched_latency_for_running_interval ORDER BY thread_state_id
+---
+(1, 1, 0, 1)
+(4, 2, 3, 5)
+(6, 2, 5, 2)
+(10, 3, 9, 17)
+
+=== cpu profile tree
+INCLUDE PERFETTO MODULE stacks.cpu_profiling;
+SELECT id, parent_id, name, self_count, cumulative_count FROM cpu_profiling_summary_tree ORDER BY id
+---
+(0, None, 'main', 1, 3)
+(1, 0, 'work', 2, 2)
+
+=== rss
+INCLUDE PERFETTO MODULE linux.memory.process;
+SELECT ts, dur, upid, anon_rss, file_rss, rss FROM memory_rss_and_swap_per_process ORDER BY ts
+---
+(1000, 5, 0, 50, None, 100)
+(1005, 4, 0, 50, 60, 110)
+(1009, 491, 0, 70, 60, 130)
+
+=== timecode & time conversions
+INCLUDE PERFETTO MODULE time.conversion;
+SELECT time_to_us(dur) AS us, time_from_ms(2) AS x, TO_TIMECODE(ts) AS c FROM slice WHERE id = 0
+---
+(0, 2000000, '00:00:00 000 001 000')
+
+=== upper glob
+SELECT name FROM slice WHERE name GLOB '[k-o]*[!0-9]' OR UPPER(name) GLOB 'KERN*' ORDER BY id
+---
+('kernel0',)
+('kernel0',)
+
+=== window lag with partition
+SELECT track_id, id, ts - LAG(ts + dur) OVER (PARTITION BY track_id ORDER BY ts) AS gap, NTILE(2) OVER (ORDER BY id) AS nt, CUME_DIST() OVER (ORDER BY track_id) AS cd FROM slice WHERE dur >= 0 ORDER BY id
+---
+(0, 0, None, 1, 0.3333333333333333)
+(0, 1, -400, 1, 0.3333333333333333)
+(1, 2, None, 1, 0.7777777777777778)
+(0, 3, 0, 1, 0.3333333333333333)
+(1, 5, 210, 1, 0.7777777777777778)
+(11, 6, None, 2, 0.8888888888888888)
+(12, 7, None, 2, 1.0)
+(1, 8, 21, 2, 0.7777777777777778)
+(1, 9, 10, 2, 0.7777777777777778)
+
+=== count distinct, total, max text
+SELECT COUNT(DISTINCT track_id), TOTAL(dur), MAX(name), MIN(name), AVG(dur) FROM slice
+---
+(5, 791.0, 'timer', 'copy', 79.1)
+
+=== values with join
+WITH a(k, v) AS (VALUES (1, 'x'), (2, 'y')), b(k, w) AS (VALUES (2, 20), (3, 30)) SELECT * FROM a NATURAL JOIN b UNION ALL SELECT a.k, v, w FROM a LEFT JOIN b USING (k) WHERE w IS NULL
+---
+(2, 'y', 20)
+(1, 'x', None)
+
+=== full join
+WITH a(k, v) AS (VALUES (1, 'x'), (2, 'y')), b(k, w) AS (VALUES (2, 20), (3, 30)) SELECT k, v, w FROM a FULL OUTER JOIN b USING (k) ORDER BY k
+---
+(1, 'x', None)
+(2, 'y', 20)
+(3, None, 30)
+
+=== row values
+SELECT id FROM slice WHERE (track_id, depth) IN (VALUES (0, 1), (1, 0)) ORDER BY id
+---
+(1,)
+(2,)
+(3,)
+(5,)
+(8,)
+(9,)
+
+=== exists correlated
+SELECT id FROM slice s WHERE EXISTS (SELECT 1 FROM slice c WHERE c.parent_id = s.id)
+---
+(0,)
+
+=== limit offset in subquery
+SELECT AVG(dur) FROM (SELECT dur FROM slice WHERE dur > 0 ORDER BY dur LIMIT 4 OFFSET 1)
+---
+(10.0,)
+
+=== create table as with index
+CREATE PERFETTO TABLE big AS SELECT id, dur FROM slice WHERE dur > 5; CREATE PERFETTO INDEX i ON big(dur); SELECT COUNT(*) FROM big WHERE dur BETWEEN 6 AND 50
+---
+(4,)
+
+=== heap alloc empty
+SELECT COUNT(*) FROM heap_profile_allocation
+---
+(0,)
+
+=== stats
+SELECT name, value FROM stats WHERE severity = 'error' AND value > 0
+---
+('bad_json', 2)
+
+=== metadata
+SELECT str_value FROM metadata WHERE name = 'm'
+---
+('v',)
+
+=== irq
+INCLUDE PERFETTO MODULE linux.irqs; SELECT name, is_soft_irq FROM linux_irqs ORDER BY ts
+---
+('timer', 0)
+('net', 1)
+
+=== gpu
+SELECT gs.name, gs.dur, gt.name AS track FROM gpu_slice gs JOIN gpu_track gt ON gs.track_id = gt.id ORDER BY gs.ts
+---
+('kernel0', 50, 'stream 7')
+('copy', 9, 'stream 7')
+('kernel0', 20, 'stream 7')
+('fill', 2, 'stream 7')
+
+=== instants
+SELECT name FROM instant
+---
+('mark',)
+
+=== self join range
+SELECT a.id, COUNT(*) AS n FROM slice a JOIN slice b ON b.ts BETWEEN a.ts AND a.ts + a.dur AND a.id != b.id GROUP BY a.id
+---
+(0, 9)
+(1, 2)
+
+=== ancestors and self
+SELECT s.id, COUNT(a.id) AS n, GROUP_CONCAT(a.name) AS g FROM slice s LEFT JOIN ancestor_slice(s.id) a WHERE s.dur >= 0 GROUP BY s.id
+---
+(0, 0, None)
+(1, 1, 'step')
+(2, 0, None)
+(3, 1, 'step')
+(5, 0, None)
+(6, 0, None)
+(7, 0, None)
+(8, 0, None)
+(9, 0, None)
+
+=== create function bool
+CREATE PERFETTO FUNCTION is_gpu(track LONG) RETURNS BOOL AS SELECT EXISTS (SELECT 1 FROM gpu_track WHERE id = $track);
+SELECT name, is_gpu(track_id) AS g FROM slice ORDER BY id LIMIT 3
+---
+('step', 0)
+('op', 0)
+('kernel0', 1)
+
+=== string functions
+SELECT SUBSTR(name, 1, 3) AS a, INSTR(name, 'e') AS b, REPLACE(name, 'e', 'E') AS c, PRINTF('%5.2f|%-6s|%03d', dur / 3.0, name, dur) AS d FROM slice WHERE id < 2 ORDER BY id
+---
+('ste', 3, 'stEp', '166.67|step  |500')
+('op', 0, 'op', '66.67|op    |200')
+
+=== strict ordering case
+SELECT CASE name WHEN 'op' THEN 1 WHEN 'step' THEN 2 ELSE 3 END AS k, COUNT(*) AS n FROM slice GROUP BY 1 ORDER BY n DESC, k
+---
+(3, 8)
+(1, 1)
+(2, 1)
+
+=== slice rank
+SELECT name, dur, RANK() OVER w AS r, DENSE_RANK() OVER w AS dr, PERCENT_RANK() OVER w AS pr FROM slice WHERE dur > 0 WINDOW w AS (ORDER BY dur DESC)
+---
+('step', 500, 1, 1, 0.0)
+('op', 200, 2, 2, 0.14285714285714285)
+('kernel0', 50, 3, 3, 0.2857142857142857)
+('kernel0', 20, 4, 4, 0.42857142857142855)
+('copy', 9, 5, 5, 0.5714285714285714)
+('net', 6, 6, 6, 0.7142857142857143)
+('timer', 5, 7, 7, 0.8571428571428571)
+('fill', 2, 8, 8, 1.0)
+
+=== counter at ts
+SELECT s.id, (SELECT value FROM counter c WHERE c.track_id = 2 AND c.ts <= s.ts ORDER BY c.ts DESC LIMIT 1) AS power FROM slice s WHERE s.id IN (0, 1, 5) ORDER BY s.id
+---
+(0, 10.0)
+(1, 20.0)
+(5, 20.0)
+
+=== date functions
+SELECT date(0, 'unixepoch') AS d, strftime('%H:%M', 3600, 'unixepoch') AS t, julianday('2000-01-01') AS j, datetime(1e9, 'unixepoch') AS x
+---
+('1970-01-01', '01:00', 2451544.5, '2001-09-09 01:46:40')
+
+=== date over trace
+SELECT strftime('%Y', ts, 'unixepoch') AS y, COUNT(*) AS n FROM slice GROUP BY 1
+---
+('1970', 10)
+
+=== cast
+SELECT CAST(ts AS TEXT) || 'ns' AS a, CAST(dur AS REAL) / 3 AS b, CAST('0x10' AS INT) AS c, TYPEOF(dur / 2) AS d, TYPEOF(dur / 2.0) AS e FROM slice WHERE id = 0
+---
+('1000ns', 166.66666666666666, 0, 'integer', 'real')
+
+=== span outer three
+CREATE TABLE a(ts INT, dur INT, part INT, x TEXT); INSERT INTO a VALUES (0, 10, 1, 'a1'), (20, 10, 1, 'a2'), (0, 5, 2, 'a3');
+CREATE TABLE b(ts INT, dur INT, part INT, y TEXT); INSERT INTO b VALUES (5, 20, 1, 'b1'), (100, 1, 3, 'b3');
+CREATE VIRTUAL TABLE ab USING SPAN_OUTER_JOIN(a PARTITIONED part, b PARTITIONED part);
+SELECT * FROM ab ORDER BY part, ts
+---
+(0, 5, 1, 'a1', None)
+(5, 5, 1, 'a1', 'b1')
+(10, 10, 1, None, 'b1')
+(20, 5, 1, 'a2', 'b1')
+(25, 5, 1, 'a2', None)
+(0, 5, 2, 'a3', None)
+(100, 1, 3, None, 'b3')
+
+=== delete and update
+CREATE TABLE t(a INT PRIMARY KEY, b TEXT); INSERT INTO t VALUES (1, 'x'), (2, 'y'), (3, 'z'); UPDATE t SET b = b || a WHERE a > 1; DELETE FROM t WHERE a = 3; INSERT OR REPLACE INTO t VALUES (1, 'new'); SELECT * FROM t ORDER BY a
+---
+(1, 'new')
+(2, 'y2')
+
+=== thread_slice self dur
+INCLUDE PERFETTO MODULE slices.self_dur; SELECT id, self_dur FROM slice_self_dur JOIN slice USING (id) WHERE name = 'step'
+---
+(0, 300)
+
+=== slices by process utid
+SELECT upid, utid, tid, pid FROM thread LEFT JOIN process USING (upid) WHERE tid = 12
+---
+(0, 1, 12, 10)
+
+=== null safe
+SELECT COUNT(*) FROM slice WHERE parent_id IS NOT NULL AND category IS NOT 'cpu_op'
+---
+(2,)
+
+=== is distinct
+SELECT COUNT(*) FROM slice WHERE category IS DISTINCT FROM 'kernel'
+---
+(8,)
+
+=== collate
+SELECT 'A' = 'a' COLLATE NOCASE AS x, name FROM slice WHERE name = 'STEP' COLLATE NOCASE
+---
+(1, 'step')
+
+=== unary and bit
+SELECT ~dur AS a, dur << 2 AS b, dur & 7 AS c, -dur AS d, +dur AS e, dur % 7 AS f FROM slice WHERE id = 2
+---
+(-51, 200, 2, -50, 50, 1)
+
+=== subquery in from with values columns
+SELECT column1 * 2 AS a, column2 FROM (VALUES (1, 'x'), (2, 'y')) WHERE column1 > 1
+---
+(4, 'y')
+
+=== aggregate over empty
+SELECT MAX(dur), COUNT(*), SUM(dur), TOTAL(dur) FROM slice WHERE name = 'nothing'
+---
+(None, 0, None, 0.0)
+
+=== stack once more
+INCLUDE PERFETTO MODULE callstacks.stack_profile;
+SELECT COUNT(*) FROM perf_sample JOIN stack_profile_callsite c ON c.id = perf_sample.callsite_id JOIN stack_profile_frame f ON f.id = c.frame_id WHERE f.name = 'work'
+---
+(2,)
+
+=== hierarchical sum
+WITH RECURSIVE sub(root, id) AS (SELECT id, id FROM slice UNION ALL SELECT sub.root, s.id FROM sub JOIN slice s ON s.parent_id = sub.id) SELECT root, COUNT(*) - 1 AS d FROM sub GROUP BY root HAVING d > 0
+---
+(0, 2)
+
+=== create or replace view schema
+CREATE PERFETTO VIEW v(a INT, b STRING) AS SELECT 1 AS a, 'x' AS b; CREATE OR REPLACE PERFETTO VIEW v(a INT) AS SELECT 2 AS a; SELECT * FROM v
+---
+(2,)
+
+=== chain compare
+SELECT 1 < 2 < 3 AS a, 5 > 4 > 3 AS b, 1 = 1 = 1 AS c
+---
+(1, 0, 1)
+
+=== sched human
+INCLUDE PERFETTO MODULE sched.states; SELECT DISTINCT sched_state_to_human_readable_string(state) AS s FROM thread_state ORDER BY 1
+---
+('Runnable',)
+('Runnable (Preempted)',)
+('Running',)
+('Sleeping',)
+('Uninterruptible Sleep',)
+
+=== overlap by group
+INCLUDE PERFETTO MODULE intervals.overlap; SELECT group_name, MAX(value) AS m FROM intervals_overlap_count_by_group!((SELECT * FROM slice WHERE dur > 0), ts, dur, track_id) GROUP BY group_name
+---
+(0, 2)
+(1, 1)
+(11, 1)
+(12, 1)
+
+=== merged once more
+SELECT * FROM interval_merge_overlapping!((SELECT ts, dur FROM slice WHERE dur > 0), 0)
+---
+(1000, 500)
+
+=== counters intervals with delta
+INCLUDE PERFETTO MODULE counters.intervals; SELECT id, ts, dur, value, next_value, delta_value FROM counter_leading_intervals!((SELECT id, ts, track_id, value FROM counter WHERE track_id = 2))
+---
+(0, 1000, 20, 10.0, 20.0, None)
+(2, 1020, 480, 20.0, None, 10.0)
+
+=== sqlite version & quote
+SELECT quote('it''s'), quote(NULL), quote(1.5), hex('ab'), unicode('a'), char(65, 66)
+---
+("'it''s'", 'NULL', '1.5', '6162', 97, 'AB')
+
+=== long union
+SELECT 'slice' AS t, COUNT(*) AS n FROM slice UNION ALL SELECT 'counter', COUNT(*) FROM counter UNION ALL SELECT 'sched', COUNT(*) FROM sched UNION ALL SELECT 'flow', COUNT(*) FROM flow ORDER BY n DESC, t
+---
+('counter', 11)
+('slice', 10)
+('sched', 4)
+('flow', 2)
+
+=== nested macro with subquery lists
+CREATE PERFETTO MACRO both(a TableOrSubquery, b TableOrSubquery) RETURNS TableOrSubquery AS (SELECT id_0, id_1, ts, dur FROM _interval_intersect!(($a, $b), ()));
+SELECT * FROM both!((SELECT id, ts, dur FROM slice WHERE name = 'step'), (SELECT id, ts, dur FROM slice WHERE name GLOB 'kernel*'))
+---
+(0, 2, 1150, 50)
+(0, 8, 1440, 20)
+
+=== thread_state with io
+SELECT state, SUM(dur) AS d, ROUND(SUM(dur) * 100.0 / SUM(SUM(dur)) OVER (), 1) AS pct FROM thread_state GROUP BY state ORDER BY d DESC, state
+---
+('S', 99, 38.2)
+('Running', 90, 34.7)
+('D', 45, 17.4)
+('R', 23, 8.9)
+('R+', 2, 0.8)
+
+=== max with bare column per group
+SELECT track_id, name, MAX(dur) AS longest FROM slice GROUP BY track_id ORDER BY track_id
+---
+(0, 'step', 500)
+(1, 'kernel0', 50)
+(3, 'open', -1)
+(11, 'timer', 5)
+(12, 'net', 6)
+
+=== gpu counter
+SELECT gct.name, c.value FROM counter c JOIN gpu_counter_track gct ON c.track_id = gct.id ORDER BY c.ts
+---
+('power', 10.0)
+('power', 10.0)
+('power', 20.0)
+
+=== process tree
+SELECT c.pid, p.pid AS parent FROM process c LEFT JOIN process p ON c.parent_upid = p.upid ORDER BY c.upid
+---
+(10, None)
+(0, 10)
+
+=== busy percent window
+WITH busy AS (SELECT SUM(dur) AS d FROM interval_merge_overlapping!((SELECT ts, dur FROM gpu_slice WHERE dur > 0), 0)) SELECT d, ROUND(100.0 * d / trace_dur(), 3) AS pct FROM busy
+---
+(81, 16.2)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from corpus_trace import corpus_rows
+from shared_sessions import Sessions
 from store_builder import BuiltStore, build
-
-from traceql.query.perfetto.session import PerfettoSession
-
-if TYPE_CHECKING:
-    from store_builder import BuiltTrace
 
 _ONLY_SQLITE = " (sqlite)"
 
@@ -31,15 +28,16 @@ QUERIES = list(_queries())
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[BuiltStore, list[BuiltTrace]]:
+def sessions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sessions]:
     root = tmp_path_factory.mktemp("corpus")
-    return BuiltStore(root), [build(root, "a", corpus_rows(), 0)]
+    traces = [build(root, "a", corpus_rows(), 0)]
+    with ExitStack() as stack:
+        yield Sessions(BuiltStore(root), traces, stack)
 
 
 @pytest.mark.parametrize(("sql", "rows"), [pytest.param(q, r, id=n) for n, q, r in QUERIES])
-def test_over_a_small_trace(corpus, sql: str, rows: list[Any]) -> None:
-    store, traces = corpus
-    with PerfettoSession(traces, store=store) as session:
+def test_over_a_small_trace(sessions: Sessions, sql: str, rows: list[Any]) -> None:
+    with sessions.of(sql) as session:
         assert session.sql(sql).fetchall() == rows
 
 
@@ -47,9 +45,10 @@ def test_over_a_small_trace(corpus, sql: str, rows: list[Any]) -> None:
     ("sql", "rows"),
     [pytest.param(q, r, id=n) for n, q, r in QUERIES if not n.endswith(_ONLY_SQLITE)],
 )
-def test_over_a_large_trace(corpus, monkeypatch, sql: str, rows: list[Any]) -> None:
+def test_over_a_large_trace(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch, sql: str, rows: list[Any]
+) -> None:
     """A trace of more rows is asked in the engine: the same rows come from there."""
     monkeypatch.setattr("traceql.query.perfetto.exact.MOST_EVENTS", -1)
-    store, traces = corpus
-    with PerfettoSession(traces, store=store) as session:
+    with sessions.of(sql) as session:
         assert session.sql(sql).fetchall() == rows

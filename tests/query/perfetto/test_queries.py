@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-
-from traceql.query.perfetto.session import PerfettoSession
-
-if TYPE_CHECKING:
-    from store_builder import BuiltStore, BuiltTrace
+from shared_sessions import Sessions
+from small_traces import rows_of
+from store_builder import BuiltStore, build
 
 
 def _queries() -> Iterator[tuple[str, str, list[Any]]]:
@@ -26,23 +25,23 @@ def _queries() -> Iterator[tuple[str, str, list[Any]]]:
 QUERIES = list(_queries())
 
 
-@pytest.fixture
-def perfetto(store: BuiltStore, traces: list[BuiltTrace]) -> Iterator[PerfettoSession]:
-    with PerfettoSession(traces[:1], store=store) as session:
-        yield session
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sessions]:
+    root = tmp_path_factory.mktemp("queries")
+    traces = [build(root, "a", rows_of(0), 0)]
+    with ExitStack() as stack:
+        yield Sessions(BuiltStore(root), traces, stack)
 
 
 @pytest.mark.parametrize(("sql", "rows"), [pytest.param(q, r, id=n) for n, q, r in QUERIES])
-def test_gives_the_rows_of_perfetto(perfetto: PerfettoSession, sql: str, rows: list[Any]) -> None:
-    assert perfetto.sql(sql).fetchall() == rows
+def test_gives_the_rows_of_perfetto(sessions: Sessions, sql: str, rows: list[Any]) -> None:
+    with sessions.of(sql) as session:
+        assert session.sql(sql).fetchall() == rows
 
 
 @pytest.mark.parametrize(("sql", "rows"), [pytest.param(q, r, id=n) for n, q, r in QUERIES])
-def test_gives_them_as_arrow(perfetto: PerfettoSession, sql: str, rows: list[Any]) -> None:
-    table = perfetto.sql(sql).arrow()
-    columns = [column.to_pylist() for column in table.columns]
+def test_gives_them_as_arrow(sessions: Sessions, sql: str, rows: list[Any]) -> None:
+    with sessions.of(sql) as session:
+        table = session.sql(sql).arrow()
+        columns = [column.to_pylist() for column in table.columns]
     assert list(zip(*columns, strict=True)) == rows
-
-
-def test_there_are_sixty() -> None:
-    assert len(QUERIES) >= 60

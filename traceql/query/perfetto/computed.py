@@ -40,6 +40,7 @@ def install(engine: DialectEngine) -> None:
         ("trace_end", 0): lambda: engine.bounds()[1],
         ("trace_dur", 0): lambda: engine.bounds()[1] - engine.bounds()[0],
         ("extract_arg", 2): args.value,
+        ("__intrinsic_arg_set_to_json", 1): args.as_json,
         ("extract_metadata", 1): engine.metadata,
         ("to_timecode", 1): to_timecode,
         **{(name, 1): _unknown for name in ("to_monotonic", "to_realtime", "abs_time_str")},
@@ -51,6 +52,7 @@ def install(engine: DialectEngine) -> None:
         plain.function(name, count, run)
     plain.aggregate("last_non_null", 1, _LastNonNull)
     plain.aggregate("percentile", 2, _Percentile)
+    plain.aggregate("internal_layout", 2, _Layout)
 
 
 def hashed(*values: Any) -> int | None:
@@ -146,6 +148,24 @@ class _Args:
     def __init__(self, engine: DialectEngine) -> None:
         self._engine = engine
         self._by_key: dict[str, dict[int, Any]] = {}
+        self._texts: dict[int, str] | None = None
+
+    def as_json(self, arg_set: Any) -> str | None:
+        """Give a set as JSON; the keys of a JSON trace stand under `args`, as Perfetto has it."""
+        if arg_set is None:
+            return None
+        if self._texts is None:
+            self._texts = dict(self._engine.arg_texts())
+        text = self._texts.get(arg_set)
+        try:
+            found = None if text is None else json.loads(text)
+        except ValueError:
+            return None
+        if not isinstance(found, dict | list) or not found:
+            return None
+        is_of_perfetto = isinstance(found, dict) and "debug" in found
+        whole = found if is_of_perfetto else {"args": found}
+        return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
 
     def value(self, arg_set: Any, key: Any) -> Any:
         if arg_set is None or key is None:
@@ -182,6 +202,31 @@ class _LastNonNull:
 
     def value(self) -> Any:
         return next((v for v in reversed(self._values) if v is not None), None)
+
+    finalize = value
+
+
+class _Layout:
+    """The first line on which a span fits, where those before it, by ts, took their lines."""
+
+    def __init__(self) -> None:
+        self._ends: list[float] = []
+        self._line: int | None = None
+
+    def step(self, ts: Any, dur: Any) -> None:
+        if ts is None or dur is None:
+            self._line = None
+            return
+        end = float("inf") if dur == -1 else ts + dur
+        free = (line for line, until in enumerate(self._ends) if until <= ts)
+        self._line = next(free, len(self._ends))
+        self._ends[self._line : self._line + 1] = [end]
+
+    def inverse(self, *_: Any) -> None:
+        raise ValueError("internal_layout() needs a window from the first row on")
+
+    def value(self) -> int | None:
+        return self._line
 
     finalize = value
 

@@ -87,6 +87,10 @@ class DialectEngine(_Engine):
         self.plain.close()
         self.connection.close()
 
+    def has_function(self, name: str) -> bool:
+        """Whether a function can be called here."""
+        return self.plain.has_function(name) or name.lower() in self.functions
+
     def known_names(self, kind: str) -> list[str]:
         """Give the names that a query may use, those of the session's own objects first."""
         own = list(self.objects) if kind == "table" else []
@@ -343,6 +347,10 @@ class DialectEngine(_Engine):
             "'~', '~0'), '/', '~1')), json_extract(__text, _json_pointer(k))) AS v "
             f"FROM _arg_text, (SELECT '{text}' AS k) WHERE json_valid(__text)) WHERE v IS NOT NULL"
         )
+
+    def arg_texts(self) -> list[tuple[Any, ...]]:
+        """Give the sets of args, and the JSON of each."""
+        return self.ask("SELECT __set, __text FROM _arg_text")
 
     def do(self, sql: str, complaints: Complaints) -> None:
         """Run a statement of the engine's SQL that makes or fills a temp object."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from traceql.query.perfetto.tokens import Token
 
 _MOST_FIXES = 40
+_DEEPEST_CALL = 200
+"""How deep a function may call itself: SQLite runs each call on the stack of the one before."""
 
 
 class Functions:
@@ -115,11 +117,17 @@ class Functions:
             return False
         text = own_text(statement.body, complaints.text)
         names = [argument.name for argument in statement.arguments]
+        calls_itself = any(token.is_word(name) for token in statement.body)
+        if calls_itself:  # it is tried once, not to its end
+            engine.plain.function(name, len(names), lambda *_: None)
         try:
             engine.plain.ask(text, dict.fromkeys(names))
         except NotPlain:
+            if calls_itself:
+                engine.plain.function(name, len(names), None)
             return False
-        engine.plain.function(name, len(names), _runner(engine.plain.first, text, names))
+        run = _Recursive if calls_itself else _runner
+        engine.plain.function(name, len(names), run(engine.plain.first, text, names))
         self._plain[name] = len(names)
         return True
 
@@ -145,6 +153,34 @@ def _definition(sql: str, statement: Statement) -> str:
     if is_alone or not names:
         return f"({', '.join(names)}) AS ({body})"
     return f"({', '.join(given)}) AS (SELECT {body} FROM (SELECT {row}) AS __tq_args)"  # noqa: S608
+
+
+class _Recursive:
+    """A function that calls itself. It remembers what it gave until its outermost call ends."""
+
+    def __init__(
+        self, first: Callable[[str, dict[str, Any]], Any], text: str, names: Sequence[str]
+    ) -> None:
+        self._run = _runner(first, text, names)
+        self._known: dict[tuple[Any, ...], Any] = {}
+        self._depth = 0
+
+    def __call__(self, *values: Any) -> Any:
+        key = tuple((type(value), value) for value in values)
+        if key in self._known:
+            return self._known[key]
+        if self._depth >= _DEEPEST_CALL:
+            raise RecursionError("a function calls itself without end")
+        self._depth += 1
+        try:
+            found = self._run(*values)
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._known.clear()
+        if self._depth:
+            self._known[key] = found
+        return found
 
 
 def _runner(

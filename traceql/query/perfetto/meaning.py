@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -156,10 +157,35 @@ def _pattern(node: exp.Expr) -> exp.Expr:
         part = node.args[key]
         if not (isinstance(part, exp.Literal) and part.is_string):
             node.set(key, _typed(part, "VARCHAR"))
-    if isinstance(node, exp.Like):
-        made = exp.ILike(this=node.this, expression=node.expression)
+    pattern = node.expression
+    if isinstance(node, exp.Glob) and isinstance(pattern, exp.Literal) and "[" in pattern.this:
+        # The engine's classes have another sign for `not`.
+        whole = exp.Literal.string(regular(pattern.this))
+        made = _called("regexp_full_match", node.this, whole, exp.Literal.string("s"))
         return _typed(made, "BIGINT") if _counts(node) else made
+    if isinstance(node, exp.Like):
+        like = exp.ILike(this=node.this, expression=node.expression)
+        return _typed(like, "BIGINT") if _counts(node) else like
     return _typed(node, "BIGINT") if _counts(node) else node
+
+
+def regular(pattern: str) -> str:
+    """Give the regular expression that matches what a pattern of GLOB does."""
+    out, at = [], 0
+    while at < len(pattern):
+        sign = pattern[at]
+        start = at + 1 + (pattern[at + 1 : at + 2] == "^")
+        end = pattern.find("]", start + 1)  # a ] that comes first is one of the class
+        if sign == "[" and end > 0:
+            inside = re.sub(r"([\\\[\]&~|^])", r"\\\1", pattern[start:end])
+            out.append(f"[{'^' * (start - at - 1)}{inside}]")
+            at = end
+        elif sign == "[":
+            out.append(r"[^\x00-\x{10FFFF}]")  # a class without an end matches nothing
+        else:
+            out.append({"*": ".*", "?": "."}.get(sign) or re.escape(sign))
+        at += 1
+    return "".join(out)
 
 
 def _cast(node: exp.Cast, fixes: Fixes) -> exp.Expr:

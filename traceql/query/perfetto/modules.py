@@ -17,6 +17,11 @@ _ALWAYS_THERE = (
     "linux.cpu.utilization.general", "linux.cpu.utilization.system", "linux.memory.general",
     "linux.memory.high_watermark", "linux.perf.samples", "stacks.cpu_profiling",
     "callstacks.stack_profile", "intervals.create_intervals", "intervals.self_intersect",
+    "linux.cpu.utilization.process", "linux.cpu.utilization.thread", "linux.cpu.utilization.slice",
+    "linux.cpu.utilization.thread_cpu", "linux.cpu.idle_stats", "linux.cpu.idle_time_in_state",
+    "linux.cpu_idle", "linux.block_io", "slices.cycles", "slices.cpu_cycles",
+    "sched.thread_executing_span_with_slice", "sched.utilization.system",
+    "sched.utilization.process", "sched.utilization.thread", "sched.utilization.general",
 )  # fmt: skip
 """Modules of Perfetto, present and past, whose objects this library has under other modules."""
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from traceql.query.perfetto.statements import FormError
 from traceql.query.perfetto.tokens import Token, moved, separated, tokenize
 
-_COUNTS = {"create_function": 3, "create_view_function": 3, "import": 1}
+_COUNTS = {"create_function": 3, "create_view_function": 3, "import": 1, "experimental_memoize": 1}
 
 
 def todays(tokens: Sequence[Token]) -> list[Token]:
     """Give a statement in today's form; one that is none of the older ones as it is.
 
     `SELECT CREATE_FUNCTION('f(x INT)', 'INT', 'SELECT $x')`, the same with CREATE_VIEW_FUNCTION and
-    columns in place of the type, and `SELECT IMPORT('a.b')`.
+    columns in place of the type, `SELECT IMPORT('a.b')`, and `SELECT EXPERIMENTAL_MEMOIZE('f')`.
 
     Raises:
         FormError: more than one statement is in it.
@@ -27,7 +27,10 @@ def todays(tokens: Sequence[Token]) -> list[Token]:
     if not fits or not all(len(part) == 1 and part[0].kind == "string" for part in given):
         return list(tokens)
     texts = [part[0].value for part in given]
-    if name == "import":
+    if name == "experimental_memoize":
+        # Functions remember what they gave, so that there is nothing to be done.
+        text = "CREATE INDEX memoized"
+    elif name == "import":
         text = f"INCLUDE PERFETTO MODULE {texts[0]}"
     else:
         returns = texts[1] if name == "create_function" else f"TABLE({texts[1]})"

@@ -48,6 +48,7 @@ def _order(query: exp.Expr, around: Surroundings, outer: dict[str, exp.CTE]) -> 
     window = next((w for item in query.expressions for w in item.find_all(exp.Window)), None)
     if window is not None and query.args.get("order") is None:
         # SQLite sorts for the window, and gives the rows as they come from it.
+        window = _named(window, query)
         order = window.args.get("order")
         keys = [key.copy() for key in window.args.get("partition_by") or []]
         _append(query, keys)
@@ -60,6 +61,15 @@ def _order(query: exp.Expr, around: Surroundings, outer: dict[str, exp.CTE]) -> 
         _order_scan(query, source.this, around, ctes)
         return
     _append(query, _keys(query, [source.this, *(j.this for j in joins)], around, ctes))
+
+
+def _named(window: exp.Window, query: exp.Select) -> exp.Expr:
+    """Give the definition of a window that stands under a name in WINDOW; else itself."""
+    for defined in query.args.get("windows") or []:
+        if window.alias and defined.name.lower() == window.alias.lower():
+            found: exp.Expr = defined
+            return found
+    return window
 
 
 def _ctes(query: exp.Expr) -> dict[str, exp.CTE]:

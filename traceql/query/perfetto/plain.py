@@ -181,6 +181,10 @@ class Plain:
         self._db.create_window_function(name, count, kind)
         self._own.add(name.lower())
 
+    def has_function(self, name: str) -> bool:
+        """Whether queries may call a function."""
+        return name.lower() in _FUNCTIONS or name.lower() in self._own
+
     def first(self, text: str, parameters: Mapping[str, Any]) -> Any:
         """Give the first value of a query that another query calls; None where it has no row."""
         row = self._db.execute(text, parameters).fetchone()

@@ -51,11 +51,12 @@ def rewritten(text: str, around: Surroundings, fixes: Fixes, labels: list[str] |
     """
     import sqlglot
 
-    from traceql.query.perfetto import extras, meaning, ordering
+    from traceql.query.perfetto import extras, meaning, ordering, ranges
 
     tree = sqlglot.parse_one(text, read="sqlite")
     _label(tree, labels)
     tree = meaning.apply(tree, around, fixes)
+    ranges.apply(tree)
     ordering.apply(tree, around)
     extras.hide(tree, fixes, around.tables)
     return tree.sql(dialect="duckdb", identify=True, normalize_functions=False, comments=False)

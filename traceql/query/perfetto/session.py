@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from traceql.errors import SqlError, StatementRefused, TraceQLError, UnknownName
+from traceql.query import library
 from traceql.query.perfetto import modules, older, standard
 from traceql.query.perfetto.complaints import Complaints
 from traceql.query.perfetto.engine import DialectEngine
@@ -46,6 +48,7 @@ class PerfettoSession:
         self._macros: dict[str, Macro] = {n: m for n, (_, m) in standard.macros().items()}
         programs = {name: program for name, (_, program) in standard.BUILTINS.items()}
         self._builtins = {**BUILTINS, **standard.library_macros(), **programs}
+        self._delegates: dict[str, str] = {}
         self._engine: DialectEngine | None = None
         self._lock = threading.RLock()
 
@@ -107,6 +110,7 @@ class PerfettoSession:
             if not is_macro_definition(tokens):
                 tokens = older.todays(tokens)
                 tokens = expand(tokens, self._macros, self._builtins)
+                tokens = _by_todays_names(tokens, self._delegates)
             statement = read(tokens)
         except MacroError as error:
             raise _misread(error.message, error.token, text, error.unknown, self._macros) from error
@@ -121,6 +125,11 @@ class PerfettoSession:
             self._include(statement, text)
         elif statement.form == "macro":
             self._define(statement, text)
+        elif statement.form == "delegate":
+            if not engine.has_function(statement.what):
+                what = f"{statement.name} delegates to {statement.what}, which TraceQL lacks"
+                raise _misread(what, statement.tokens[-1], text)
+            self._delegates[statement.name.lower()] = statement.what
         elif statement.form == "drop" and statement.what == "macro":
             self._macros.pop(statement.name.lower(), None)
         else:
@@ -156,6 +165,35 @@ class PerfettoSession:
             raise SqlError(f"the module {module} cannot be read: {error}") from error
         for tokens in split(tokenize(content, foreign=True)):
             self._run(moved(tokens, token.place), text, None, wanted=False)
+
+
+_OLDER = ("sched_utilization_per_", "sched_process_util", "sched_thread_util")
+"""How older names of tables and functions begin that are called cpu_… today."""
+_INTERNAL = "__intrinsic_"
+"""How the names of the tables begin that Perfetto's views are made of."""
+
+
+def _by_todays_names(tokens: Sequence[Token], delegates: dict[str, str]) -> Sequence[Token]:
+    """Give tables by the names of their views, and functions by the ones that they delegate to."""
+    views = library.objects()
+    out = []
+    for place, token in enumerate(tokens):
+        name = token.value
+        calls = place + 1 < len(tokens) and tokens[place + 1].is_sign("(")
+        meant = ""
+        if token.kind == "word" and calls:
+            meant = delegates.get(name, "")
+            if name.startswith(_OLDER):
+                meant = "cpu_" + name.removeprefix("sched_")
+        elif token.kind == "word" and name.startswith(_OLDER):
+            meant = "cpu_" + name.removeprefix("sched_")
+        elif token.kind == "word" and name.startswith(_INTERNAL):
+            view = name.removeprefix(_INTERNAL)
+            meant = view if view in views and views[view].kind == "view" else ""
+        if meant:
+            token = replace(token, text=meant)  # noqa: PLW2901  (the same token by another name)
+        out.append(token)
+    return out
 
 
 def _misread(

@@ -271,6 +271,51 @@ def _over(query: Sequence[Token], table: str) -> str:
     )
 
 
+def mapped(given: Arguments) -> list[Token]:
+    """Expand `_metasql_map_join_…!((a, b), m)`: m!(a), m!(b); a third list goes to each."""
+    if len(given) not in {2, 3}:
+        raise ValueError(f"it takes 2 or 3 arguments, {len(given)} were given")
+    more = "".join(f", {written(part)}" for part in inner(given[2])) if len(given) == 3 else ""
+    calls = (f"{written(given[1])}!({written(part)}{more})" for part in inner(given[0]))
+    return tokenize(", ".join(calls), foreign=True)
+
+
+def unparenthesized(given: Arguments) -> list[Token]:
+    """Expand `_metasql_unparenthesize_column_list!((a, b))`: a, b."""
+    if len(given) != 1:
+        raise ValueError(f"it takes 1 argument, {len(given)} were given")
+    return tokenize(", ".join(written(part) for part in inner(given[0])), foreign=True)
+
+
+def tree_from_table(given: Arguments) -> list[Token]:
+    """Expand `_tree_from_table!(nodes, (column, …))`: a table of them, numbered as they come."""
+    table, columns = _nodes_and_columns(given)
+    tag = f"__tqt{next(_number)}"
+    listed = "".join(f", {column}" for column in columns)
+    kept = "".join(f", c.{column} AS {column}" for column in columns)
+    return tokenize(
+        f"(WITH {tag} AS MATERIALIZED (SELECT id, parent_id{listed}, row_number() OVER () - 1 "
+        f"AS _tree_id FROM {table}) SELECT c._tree_id AS _tree_id, p._tree_id AS _tree_parent_id, "
+        f"c.id AS id, c.parent_id AS parent_id{kept} FROM {tag} AS c "
+        f"LEFT JOIN {tag} AS p ON p.id = c.parent_id ORDER BY c._tree_id)",
+        foreign=True,
+    )
+
+
+def tree_to_table(given: Arguments) -> list[Token]:
+    """Expand `_tree_to_table!(tree, (column, …))`."""
+    table, columns = _nodes_and_columns(given)
+    listed = "".join(f", {column}" for column in columns)
+    text = f"(SELECT _tree_id, _tree_parent_id, id, parent_id{listed} FROM {table})"
+    return tokenize(text, foreign=True)
+
+
+def _nodes_and_columns(given: Arguments) -> tuple[str, list[str]]:
+    if len(given) != 2:
+        raise ValueError(f"it takes 2 arguments, {len(given)} were given")
+    return written(given[0]), [written(part) for part in inner(given[1])]
+
+
 def of_library(item: library.Object) -> Builtin:
     """Make of a table macro of the library a macro that takes tables and subqueries."""
 
@@ -308,6 +353,12 @@ BUILTINS: dict[str, tuple[str, Builtin]] = {
     "interval_merge_overlapping_partitioned": ("intervals.overlap", merge_overlapping),
     "_interval_self_intersect_count": ("intervals.self_intersect", self_intersect_count),
     "_interval_self_intersect_agg": ("intervals.self_intersect", self_intersect_agg),
+    "_metasql_map_join_column_list": ("metasql.column_list", mapped),
+    "_metasql_unparenthesize_column_list": ("metasql.column_list", unparenthesized),
+    "_metasql_map_join_table_list": ("metasql.table_list", mapped),
+    "_metasql_map_join_table_list_with_capture": ("metasql.table_list", mapped),
+    "_tree_from_table": ("std.trees.table_conversion", tree_from_table),
+    "_tree_to_table": ("std.trees.table_conversion", tree_to_table),
     "_graph_scan": ("graphs.scan", graph_scan),
     "_graph_aggregating_scan": ("graphs.scan", graph_aggregating_scan),
     "intervals_fill_gaps": ("intervals.fill_gaps", fill_gaps),

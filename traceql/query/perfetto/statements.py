@@ -38,7 +38,8 @@ class Statement:
     """One statement; which fields mean something depends on `form`.
 
     Forms: query (body), include (name), macro (name, arguments, body), function (name, arguments,
-    returns; table_returns says that it gives rows; body), table and view (name, body; what says
+    returns; table_returns says that it gives rows; body), delegate (name, what: the function that
+    it is another name of), table and view (name, body; what says
     whether perfetto), empty table (name, columns, key; body is what stands in its parentheses and
     after), insert (name, names, body; what is its OR clause), change (an UPDATE or DELETE: name,
     body), span join (name, join, sides), drop (name, what, or_replace as IF EXISTS), nothing (an
@@ -46,8 +47,8 @@ class Statement:
     """
 
     form: Literal[
-        "query", "include", "macro", "function", "table", "view", "empty table", "insert",
-        "change", "span join", "drop", "nothing",
+        "query", "include", "macro", "function", "delegate", "table", "view", "empty table",
+        "insert", "change", "span join", "drop", "nothing",
     ]  # fmt: skip
     tokens: Sequence[Token]
     name: str = ""
@@ -254,9 +255,7 @@ def _function(reader: _Reader, *, replaces: bool) -> Statement:
         if reader.has_parentheses():
             reader.parentheses()
     if reader.takes("delegates", "to"):
-        raise FormError(
-            f"{name} delegates to {reader.token.text}, which TraceQL does not have", reader.token
-        )
+        return Statement("delegate", reader.tokens, name=name, what=reader.name())
     reader.needs("as")
     return Statement(
         "function", reader.tokens, name=name, arguments=arguments, returns=returns,
@@ -321,7 +320,7 @@ def _arguments(listed: Sequence[Token]) -> tuple[Argument, ...]:
         if not part:
             continue
         reader = _Reader(part)
-        found.append(Argument(reader.name(), reader.name() if len(part) > 1 else ""))
+        found.append(Argument(reader.name(), part[1].text if len(part) > 1 else ""))
     return tuple(found)
 
 
