@@ -37,13 +37,16 @@ check: $(READY)         ## lint, types, layers, documentation drift
 	$(BIN)/python docs/generate.py --check
 
 BENCH_MB ?= 5 100
-bench: $(READY)         ## hot paths beside peers and limits; sizes: make bench BENCH_MB="5 100 1000"
+BENCH_KERNELS ?= 1e6
+BENCH_EVENTS ?= 3e5
+bench: $(READY)         ## hot paths beside peers and limits; sizes: make bench BENCH_MB="5 100 1000"; of nsys and Perfetto traces: BENCH_KERNELS=3e6 BENCH_EVENTS=1e6
 	$(BIN)/python benchmarks/ingest.py --mb $(BENCH_MB) $(BENCH_OPTIONS)
 	$(BIN)/python benchmarks/query.py --mb $(lastword $(BENCH_MB))
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/projection.py
 	$(BIN)/python benchmarks/scaling.py
-	$(BIN)/python benchmarks/sqlite.py --kernels 1e6
+	$(BIN)/python benchmarks/sqlite.py --kernels $(BENCH_KERNELS)
+	$(BIN)/python benchmarks/perfetto.py --events $(BENCH_EVENTS)
 
 SEED ?= 0
 quality: $(READY)       ## quality goals of the analyses on truth that is known; another seed: make quality SEED=7

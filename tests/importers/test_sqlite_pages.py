@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from traceql.errors import CorruptTrace
 from traceql.importers._sqlite import Database, database
 from traceql.importers._sqlite.pages import PageReader
 
@@ -211,3 +212,17 @@ def test_real_files_are_read_alike(shared: Path) -> None:
         assert fast == slow, path
         seen += 1
     assert seen
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_a_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "cut.sqlite"
+    with closing(sqlite3.connect(path)) as base, base:
+        base.execute("CREATE TABLE t (a TEXT)")
+        base.executemany("INSERT INTO t VALUES (?)", [("x" * 900,)] * 3000)
+    with mock.patch.object(database, "SMALL_BYTES", 0), Database(path) as base:
+        batches = base.rows("t", {"a": pa.string()}, batch_rows=100)
+        next(batches)
+        with path.open("r+b") as file:
+            file.truncate(path.stat().st_size // 2)
+        with pytest.raises(CorruptTrace, match="while it was read"):
+            list(batches)

@@ -105,9 +105,8 @@ class Column:
         ids: NDArray[np.int32],
     ) -> None:  # fmt: skip
         """Enter texts that are met for the first time in this dictionary, in order of rows."""
-        new, first = np.unique(places, return_index=True)
-        order = np.argsort(first)
-        new, first = new[order], ordinal[first[order]]
+        new, first = _first_places(places, len(dictionary))
+        first = ordinal[first]
         texts = dictionary.take(pa.array(new)).to_pylist()
         ids[new] = [
             self._remember(text, at) for text, at in zip(texts, first.tolist(), strict=True)
@@ -144,6 +143,20 @@ class Column:
         if self._writer is not None:
             for rows in Run(self._spill).blocks():
                 yield rows["text"]
+
+
+def _first_places(
+    places: NDArray[np.int32], size: int
+) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """Give the different places, all below `size`, by first row; and these rows."""
+    if size > 8 * len(places):
+        new, first = np.unique(places, return_index=True)
+        order = np.argsort(first)
+        return new[order], first[order]
+    rows = np.full(size, -1, np.intp)
+    rows[places[::-1]] = np.arange(len(places) - 1, -1, -1)
+    first = np.sort(rows[rows >= 0])
+    return places[first], first
 
 
 class Dictionary:

@@ -111,13 +111,15 @@ class Block(NamedTuple):
 class PackedFile:
     """Packed rows (`traceql.kernels.packed`) in blocks; a full disk is StoreFull."""
 
-    block_rows = 4 * 1024
+    block_rows = 8 * 1024
     """Rows of a block; a merge holds one block of each lane."""
 
     def __init__(self, path: Path, depth: int) -> None:
         """Make a file of rows with `depth` keys."""
         self._path, self._depth = path, depth
         self.blocks: list[Block] = []
+        self._places: list[tuple[int, int]] = []
+        """Offset and words of blocks that were written just now."""
         self._end = 0
         try:
             self._file = path.open("w+b", buffering=0)
@@ -126,35 +128,44 @@ class PackedFile:
 
     def write(self, words: Int32, starts: Int64) -> None:
         """Append rows that begin at `starts`, in that order."""
-        block = np.empty(_BLOCK_WORDS, np.int32)
-        for at in range(0, len(starts), self.block_rows):
-            row, stop = at, min(at + self.block_rows, len(starts))
-            while row < stop:
-                first = row
-                row, size = packed.copy_rows(words, starts[:stop], row, block)
-                if size == 0:  # one row with a long text
-                    longest = packed.count_words(words, starts[row : row + 1])
-                    block = np.empty(longest + packed.SPARE, np.int32)
-                else:
-                    self._append(block[:size], self._span(words, starts, first, row))
+        block, row, cuts = np.empty(_BLOCK_WORDS, np.int32), 0, [0]
+        while row < len(starts):
+            stop = min(cuts[-1] + self.block_rows, len(starts))
+            row, size = packed.copy_rows(words, starts[:stop], row, block)
+            if size == 0:  # one row with a long text
+                longest = packed.count_words(words, starts[row : row + 1])
+                block = np.empty(longest + packed.SPARE, np.int32)
+            else:
+                self._append(block[:size])
+                cuts.append(row)
+        self._name(words, starts, cuts)
 
     def write_whole(self, words: Int32, starts: Int64, end: int) -> None:
         """Append rows that lie one after the other in their order, up to `end`."""
-        row = 0
-        while row < len(starts):
+        cuts = [0]
+        while (row := cuts[-1]) < len(starts):
             fits = int(np.searchsorted(starts, starts[row] + _BLOCK_WORDS))
             after = min(max(fits, row + 1), row + self.block_rows, len(starts))
-            stop = int(starts[after]) if after < len(starts) else end
-            self._append(words[starts[row] : stop], self._span(words, starts, row, after))
-            row = after
+            self._append(words[starts[row] : starts[after] if after < len(starts) else end])
+            cuts.append(after)
+        self._name(words, starts, cuts)
 
-    def _span(self, words: Int32, starts: Int64, first: int, after: int) -> Span:
-        keys = np.empty((self._depth, 2), np.int64)
-        packed.read_keys(words, starts[[first, after - 1]], keys)
-        return Span(tuple(keys[:, 0].tolist()), tuple(keys[:, 1].tolist()))
+    def _name(self, words: Int32, starts: Int64, cuts: list[int]) -> None:
+        """Note the keys of the first and last rows of the blocks just written."""
+        bounds = np.array([cuts[:-1], cuts[1:]], np.int64)
+        bounds[1] -= 1
+        keys = np.empty((self._depth, bounds.size), np.int64)
+        packed.read_keys(words, starts[bounds.ravel()], keys)
+        rows = list(map(tuple, keys.T.tolist()))
+        count = len(cuts) - 1
+        spans = map(Span, rows[:count], rows[count:])
+        self.blocks += [
+            Block(*place, span) for place, span in zip(self._places, spans, strict=True)
+        ]
+        self._places = []
 
-    def _append(self, words: Int32, span: Span) -> None:
-        self.blocks.append(Block(self._end, len(words), span))
+    def _append(self, words: Int32) -> None:
+        self._places.append((self._end, len(words)))
         left = memoryview(words.view(np.uint8).data)
         self._end += len(left)
         try:

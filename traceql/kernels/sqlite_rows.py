@@ -102,6 +102,11 @@ class RowReader:
         self._damages = 0
 
     @property
+    def file_bytes(self) -> int:
+        """Bytes that the file must still have when rows are read."""
+        return len(self._pages.data)
+
+    @property
     def damaged(self) -> Int64:
         """Pages so far whose rows are missing: int64 [n], page numbers."""
         return self._damaged[: self._damages]

@@ -113,6 +113,7 @@ class PageReader:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise CorruptTrace(self._path, 0, f"cannot be read: {error}") from error
+        self._see_that_it_is_whole(len(mapped))
         pages = Pages(np.frombuffer(mapped, np.uint8), *self._cut)
         found = leaves(pages, table.root)
         self._tell(table, found.damaged, code)
@@ -130,6 +131,7 @@ class PageReader:
 
         told = 0
         while True:
+            self._see_that_it_is_whole(reader.file_bytes)
             # Arrow's memory is kept for the next batch, numpy's goes back to the system.
             memory = pa.allocate_buffer(reader.value_bytes)
             batch = reader.read(np.frombuffer(memory, np.uint8))
@@ -141,6 +143,15 @@ class PageReader:
             whole = pa.RecordBatch.from_arrays(arrays, names=list(wanted))
             for start in range(0, batch.rows, batch_rows):
                 yield whole.slice(start, batch_rows)
+
+    def _see_that_it_is_whole(self, size: int) -> None:
+        """Ask how long the file is now: to look at mapped pages beyond its end ends the process."""
+        try:
+            now = self._path.stat().st_size
+        except OSError as error:
+            raise CorruptTrace(self._path, 0, f"cannot be read: {error}") from error
+        if now < size:
+            raise CorruptTrace(self._path, now, f"was cut from {size} bytes while it was read")
 
     def _tell(self, table: StoredTable, pages: NDArray[np.int64], code: str) -> None:
         self._damage.extend(
