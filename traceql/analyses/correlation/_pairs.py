@@ -118,7 +118,7 @@ def _pairs(series: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             "r_without_drift": float(straight[i, j]), "r_within": float(inside[i, j]),
             "lag_steps": lag, "p_value": float(p), "q_value": float(q),
             "strength": _coefficients.strength(low, high) if np.isfinite(r) else "negligible",
-            "guard": _guard(r, float(straight[i, j]), float(inside[i, j])),
+            "guard": guard(r, float(straight[i, j]), float(inside[i, j])),
             "impact": None if swing is None else min(swing, 1.0), "series": (a, b),
         })  # fmt: skip
     return found
@@ -130,7 +130,7 @@ def _lag(first: Any, second: Any) -> int | None:
     return lag if p <= 0.01 else None
 
 
-def _guard(r: float, straight: float, inside: float) -> str:
+def guard(r: float, straight: float, inside: float) -> str:
     """Say what a correlation is instead, where it is gone without drift or within phases."""
     for name, other in (("common drift", straight), ("between phases", inside)):
         if not np.isfinite(other) or other * r <= 0 or abs(other) < min(0.3, abs(r) / 2):
