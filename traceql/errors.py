@@ -84,6 +84,8 @@ class CorruptTrace(InputError):
     """
 
     def __init__(self, path: Path | str, offset: int, cause: str) -> None:
+        # A cause may quote what the damaged file says.
+        cause = "".join(c if c.isprintable() else " " for c in cause)
         self.path, self.offset, self.cause = path, offset, cause
         super().__init__(f"{path}: {cause} (byte {offset}).")
 

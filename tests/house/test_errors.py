@@ -30,6 +30,7 @@ def test_exit_codes_are_those_of_the_tree() -> None:
 
 def test_messages_say_what_where_and_what_to_do() -> None:
     assert "byte 17" in str(errors.CorruptTrace("a.json", 17, "not JSON"))
+    assert str(errors.CorruptTrace("a", 0, "no \x1b[1mB\nC")) == "a: no  [1mB C (byte 0)."
     assert "--as json" in str(errors.AmbiguousFormat("a", ["json", "csv"]))
     assert "pip install 'traceql[pandas]'" in str(errors.MissingExtra("pandas", "df()"))
     assert "traceql ingest" in str(errors.StoreNotFound("s"))
