@@ -57,7 +57,8 @@ CREATE MACRO _members(nodes) AS flatten(list_transform(nodes, lambda x: CASE jso
 --   args.grid | args.grid[1] | 1         | null         | int
 --   args.op   | args.op      | null      | add          | string
 --
--- What lies deeper than six levels is one row of type json.
+-- What lies deeper than six levels is one row of type json. In traces of Perfetto's own format keys
+-- begin with `debug.` where others have `args.`, as they do there.
 --
 -- Columns:
 --   id: arg_set_id * 16384 + place in the set: ascends as the source writes the keys.
@@ -105,23 +106,34 @@ FROM (
     FROM (
       SELECT
         __set, __trace,
-        _members(_members([{'k': 'args', 'v': try_cast(__text AS JSON)}])) AS __nodes
+        _members(_members([{
+          'k': CASE WHEN __trace IN (SELECT trace FROM stored.trace WHERE importer = 'perfetto')
+            THEN 'debug' ELSE 'args' END,
+          'v': try_cast(__text AS JSON)}])) AS __nodes
       FROM _arg_text
     )
   )
 )
-WHERE leaf.v IS NOT NULL AND NOT (json_type(leaf.v) = 'NULL' AND leaf.k = 'args');
+WHERE leaf.v IS NOT NULL AND NOT (json_type(leaf.v) = 'NULL' AND leaf.k IN ('args', 'debug'));
 
 -- Turns a flat key into a JSON pointer: args.grid[0] gives /grid/0.
 CREATE MACRO _json_pointer(flat) AS
   '/' || regexp_replace(replace(regexp_replace(replace(flat, '~', '~0'), '^args\.', ''), '.', '/'),
                         '\[(\d+)\]', '/\1', 'g');
 
--- The value at a flat key of a JSON text: at the key as one name, else at the path it spells.
-CREATE MACRO _arg_in(content, flat) AS CASE WHEN json_valid(content) THEN coalesce(
-  json_extract_string(
+-- The value at a flat key of a valid JSON text, as JSON: at the key as one name, else at the path
+-- it spells.
+CREATE MACRO _arg_json_in(content, flat) AS coalesce(
+  json_extract(
     content, '/' || replace(replace(regexp_replace(flat, '^args\.', ''), '~', '~0'), '/', '~1')),
-  json_extract_string(content, _json_pointer(flat))) END;
+  json_extract(content, _json_pointer(flat)),
+  CASE WHEN starts_with(flat, 'debug.') THEN coalesce(
+    json_extract(content, '/' || replace(replace(flat[7:], '~', '~0'), '/', '~1')),
+    json_extract(content, _json_pointer(flat[7:]))) END);
+
+-- The same as text; null where the text is no JSON.
+CREATE MACRO _arg_in(content, flat) AS
+  CASE WHEN json_valid(content) THEN _arg_json_in(content, flat) ->> '$' END;
 
 -- The value of one arg as text, null where the set has no such key. Cast it where you count.
 --
@@ -131,7 +143,7 @@ CREATE MACRO _arg_in(content, flat) AS CASE WHEN json_valid(content) THEN coales
 --
 -- Arguments:
 --   arg_set: an arg_set_id.
---   flat: the key, as in `args.key`.
+--   flat: the key, as in `args.key`; `debug.` in front of it means the same as `args.`.
 CREATE MACRO extract_arg(arg_set, flat) AS _arg_in(
   coalesce(
     (SELECT __text FROM _slice_args WHERE __id = arg_set // 8 AND arg_set % 8 = 0),

@@ -79,7 +79,10 @@ def build(
             ]
             files[f"dim_{dimension}"] = _write(folder, f"dim_{dimension}", listed)
     return BuiltTrace(
-        content, name, folder, SimpleNamespace(tables=files, schema_version=tables.SCHEMA_VERSION)
+        content,
+        name,
+        folder,
+        SimpleNamespace(tables=files, schema_version=tables.SCHEMA_VERSION, importer="chrome"),
     )
 
 

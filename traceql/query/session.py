@@ -344,7 +344,9 @@ class _Engine:
         names = [trace.name for trace in self._traces]
         if table == "trace":
             bounds = [_bounds(trace) for trace in self._traces]
-            return views.create_trace(names, [trace.id for trace in self._traces], bounds)
+            ids = [trace.id for trace in self._traces]
+            importers = [trace.manifest.importer for trace in self._traces]
+            return views.create_trace(names, ids, importers, bounds)
         if tables.table(table).derived_by is not None:
             return derived.create(table, self._store, self._traces)
         files = [

@@ -67,23 +67,32 @@ def columns(name: str) -> frozenset[str]:
 
 
 def create_trace(
-    traces: Sequence[str], ids: Sequence[str], bounds: Sequence[tuple[int, int] | None]
+    traces: Sequence[str],
+    ids: Sequence[str],
+    importers: Sequence[str],
+    bounds: Sequence[tuple[int, int] | None],
 ) -> str:
     """Give the CREATE statement of `stored.trace`: one row a trace in scope.
 
     Args:
         traces: names of the traces.
         ids: their content ids.
+        importers: what read them.
         bounds: first and last instant of each, or None where it has no events.
     """
-    columns = "trace_no, trace, trace_id, start_ts, end_ts"
+    columns = "trace_no, trace, trace_id, importer, start_ts, end_ts"
     rows = [
-        f"({number}, {quoted(name)}, {quoted(content)}, "
+        f"({number}, {quoted(name)}, {quoted(content)}, {quoted(importer)}, "
         + ("NULL, NULL)" if bound is None else f"{bound[0]}, {bound[1]})")
-        for number, (name, content, bound) in enumerate(zip(traces, ids, bounds, strict=True))
+        for number, (name, content, importer, bound) in enumerate(
+            zip(traces, ids, importers, bounds, strict=True)
+        )
     ]
-    source = f"(VALUES {', '.join(rows)})" if rows else "(SELECT 0, '', '', 0, 0 WHERE false)"
-    types = "trace_no::BIGINT, trace::VARCHAR, trace_id::VARCHAR, start_ts::BIGINT, end_ts::BIGINT"
+    source = f"(VALUES {', '.join(rows)})" if rows else "(SELECT 0, '', '', '', 0, 0 WHERE false)"
+    types = (
+        "trace_no::BIGINT, trace::VARCHAR, trace_id::VARCHAR, importer::VARCHAR, "
+        "start_ts::BIGINT, end_ts::BIGINT"
+    )
     return (
         f"CREATE TABLE {STORED}.trace AS SELECT {_renamed(types, columns)} "  # noqa: S608
         f"FROM {source} AS given({columns})"

@@ -342,10 +342,8 @@ class DialectEngine(_Engine):
         """Give the sets of args that have a key, and its value in each, as JSON."""
         text = key.replace("'", "''")
         return self.ask(
-            "SELECT s, v::VARCHAR FROM (SELECT __set AS s, coalesce("  # noqa: S608
-            "json_extract(__text, '/' || replace(replace(regexp_replace(k, '^args\\.', ''), "
-            "'~', '~0'), '/', '~1')), json_extract(__text, _json_pointer(k))) AS v "
-            f"FROM _arg_text, (SELECT '{text}' AS k) WHERE json_valid(__text)) WHERE v IS NOT NULL"
+            f"SELECT s, v::VARCHAR FROM (SELECT __set AS s, _arg_json_in(__text, '{text}') AS v "  # noqa: S608
+            "FROM _arg_text WHERE json_valid(__text)) WHERE v IS NOT NULL"
         )
 
     def arg_texts(self) -> list[tuple[Any, ...]]:
