@@ -1,8 +1,8 @@
 -- Walking up and down the nesting of slices.
 
--- The slices around a slice, from its parent to the outermost.
+-- The slices around a slice, from the outermost to its parent.
 --
---   0 encloses 1, 1 encloses 2      ancestor_slice(2)   gives   ids 1, 0
+--   0 encloses 1, 1 encloses 2      ancestor_slice(2)   gives   ids 0, 1
 --
 -- Arguments:
 --   of_slice: id of the slice.
@@ -22,7 +22,7 @@ WITH RECURSIVE
     UNION ALL
     SELECT l.parent_id FROM __tq_line l JOIN __tq_up u ON l.id = u.id
   )
-SELECT l.* FROM __tq_line l JOIN __tq_up u ON l.id = u.id ORDER BY l.depth DESC;
+SELECT l.* FROM __tq_line l JOIN __tq_up u ON l.id = u.id ORDER BY l.depth;
 
 -- The slices inside a slice, at every depth, in order of time.
 --

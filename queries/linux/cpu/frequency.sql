@@ -19,7 +19,7 @@ WITH
     WHERE lower(t.name) IN ('cpufreq', 'cpu_frequency', 'freq', 'frequency', 'scaling_cur_freq')
   )
 SELECT
-  i.id, i.track_id, i.ts, i.dur, i.value AS freq, t.cpu, u.ucpu, t.trace
+  i.id, i.track_id, i.ts, i.dur, i.value::BIGINT AS freq, t.cpu, u.ucpu, t.trace
 FROM counter_leading_intervals(__tq_clock) i
 JOIN cpu_counter_track t ON t.id = i.track_id
 LEFT JOIN cpu u ON u.trace = t.trace AND u.cpu = t.cpu;

@@ -1,8 +1,9 @@
 -- The most memory that processes had.
 
--- The most resident memory that each process had so far, at each time that it grew.
+-- The most resident memory that each process had so far; where it does not grow, as
+-- counter_leading_intervals has it.
 --
---   rss 5 at 0, 3 at 10, 9 at 20   gives   5 (ts 0, dur 20), 9 (ts 20, …)
+--   rss 5 at 0, 9 at 10   gives   5 (ts 0, dur 10), 9 (ts 10, …)
 --
 -- Columns:
 --   ts, dur: how long it was the most, ns.
@@ -11,20 +12,13 @@
 --   trace: name of the trace.
 CREATE VIEW memory_rss_high_watermark_per_process AS
 WITH
-  __tq_known AS (
+  __tq_so_far AS (
     SELECT
-      ts, upid, pid, process_name, trace,
-      coalesce(rss, coalesce(anon_rss, 0) + coalesce(file_rss, 0) + coalesce(shmem_rss, 0)) AS value
+      row_number() OVER (ORDER BY upid, ts) AS id, ts, upid AS track_id,
+      max(coalesce(rss, coalesce(anon_rss, 0) + coalesce(file_rss, 0) + coalesce(shmem_rss, 0)))
+        OVER (PARTITION BY upid ORDER BY ts) AS value
     FROM memory_rss_and_swap_per_process
-  ),
-  __tq_top AS (
-    SELECT
-      *, max(value) OVER (PARTITION BY upid ORDER BY ts
-        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-    FROM __tq_known
   )
 SELECT
-  m.ts, lead(m.ts, 1, b.end_ts) OVER (PARTITION BY m.upid ORDER BY m.ts) - m.ts AS dur,
-  m.upid, m.pid, m.process_name, m.value AS rss_high_watermark, m.trace
-FROM __tq_top m JOIN trace_bounds b ON b.trace = m.trace
-WHERE m.before IS NULL OR m.value > m.before;
+  c.ts, c.dur, p.upid, p.pid, p.name AS process_name, c.value AS rss_high_watermark, p.trace
+FROM counter_leading_intervals(__tq_so_far) c JOIN process p ON p.upid = c.track_id;
