@@ -29,6 +29,10 @@ FROM intervals_overlap_count_by_group(__tq_given, ts, dur, trace);
 --   active_cpu_count: the number.
 --   trace: name of the trace.
 CREATE VIEW sched_active_cpu_count AS
-WITH __tq_given AS (SELECT ts, dur, trace FROM sched WHERE utid IS NOT NULL)
+WITH
+  __tq_given AS (
+    SELECT s.ts, s.dur, s.trace FROM sched s LEFT JOIN thread t ON t.utid = s.utid
+    WHERE s.utid IS NOT NULL AND t.is_idle IS NOT TRUE
+  )
 SELECT ts, value AS active_cpu_count, group_name AS trace
 FROM intervals_overlap_count_by_group(__tq_given, ts, dur, trace);

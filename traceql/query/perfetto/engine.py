@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from traceql.errors import LimitReached, QueryError, SqlError, UnknownName
 from traceql.query import guard, library
-from traceql.query.perfetto import computed, operators
+from traceql.query.perfetto import computed, extras, operators
 from traceql.query.perfetto.answer import PlainAnswer, StoredAnswer
 from traceql.query.perfetto.args import ArgTypes
 from traceql.query.perfetto.exact import Exact
@@ -74,6 +74,9 @@ class DialectEngine(_Engine):
         self._args = ArgTypes(self)
         self._bounds: tuple[Any, Any] | None = None
         self.exact = Exact(self, traces)
+        self.words: set[str] = set()
+        """What texts of the session name, in small letters."""
+        self._has_one_trace = len(traces) == 1
         computed.install(self)
         self._last: weakref.ref[StoredAnswer] | None = None
         present = library.objects()
@@ -124,7 +127,7 @@ class DialectEngine(_Engine):
         else:
             found = self.asked(body, complaints, parameters)
             if found is not None:
-                return PlainAnswer(found, self.plain.text_of)
+                return self._plain_answer(found)
         try:
             sql = self.checked(body, complaints, parameters)
             if not wanted:
@@ -133,7 +136,7 @@ class DialectEngine(_Engine):
                 found = self.exact.ask(body, complaints, parameters)
                 if found is not None:
                     kinds = [str(kind) for kind in self._bound(sql, parameters).types]
-                    return PlainAnswer(found, self.plain.text_of, kinds)
+                    return self._plain_answer(found, kinds)
             return self._answered(sql, body, complaints, parameters, explains=explains)
         except (SqlError, UnknownName) as error:
             return self.otherwise(body, complaints, parameters, error)
@@ -148,6 +151,11 @@ class DialectEngine(_Engine):
         explains: bool,
     ) -> StoredAnswer:
         finished = self.finished(sql, parameters)
+        columns = self._bound(sql, parameters).columns
+        places = self._shown(columns)
+        if len(places) < len(columns):
+            kept = ", ".join(f"#{i + 1} AS {operators.named(columns[i])}" for i in places)
+            finished = f"SELECT {kept} FROM ({finished})"  # noqa: S608
         answer = StoredAnswer(
             self.connection, f"EXPLAIN {finished}" if explains else finished, parameters,
             translate=lambda error: complaints.engine_error(
@@ -196,7 +204,22 @@ class DialectEngine(_Engine):
             found = leaves.over(lambda: self.plain.ask(text, parameters))
         except NotPlain:
             raise error from None
-        return PlainAnswer(found, self.plain.text_of)
+        return self._plain_answer(found)
+
+    def _plain_answer(self, found: Rows, kinds: Sequence[str] = ()) -> PlainAnswer:
+        places = self._shown(found.columns)
+        if len(places) < len(found.columns):
+            columns = tuple(found.columns[i] for i in places)
+            rows = [tuple(row[i] for i in places) for row in found.rows]
+            found = found._replace(columns=columns, rows=rows)
+            kinds = [kinds[i] for i in places] if kinds else ()
+        return PlainAnswer(found, self.plain.text_of, kinds)
+
+    def _shown(self, columns: Sequence[str]) -> list[int]:
+        """Give the places of columns that an answer shows."""
+        if not self._has_one_trace:
+            return list(range(len(columns)))
+        return extras.shown(columns, self.words)
 
     def execute(self, statement: Statement, complaints: Complaints) -> None:
         """Run a statement that makes, fills, changes or drops a temp object."""

@@ -1,7 +1,7 @@
 """Columns of this library's tables that Perfetto's tables of the same name lack.
 
 A query written for Perfetto does not know them: where one of them makes a name mean two things, it
-is taken away.
+is taken away; and where no text of the session names them, `*` does not stand for them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from sqlglot import exp
 
     from traceql.query.perfetto.rewrite import Fixes
@@ -30,6 +32,11 @@ _EXTRAS = {
     "gpu_slice": "kind device_id stream_id correlation_id launch_slice_id bytes trace",
     "stack_profile_frame": "module file line trace",
 }
+_OF_NO_TABLE_THERE = frozenset((
+    "trace", "args", "end_args", "extra", "end_extra", "correlation_id", "name_id", "category_id",
+    "tid_text", "pid_text", "host", "rank",
+))  # fmt: skip
+_MARKS_OF_SLICES = {"depth", "thread_instruction_delta"}
 _AMBIGUOUS = re.compile(r'[Aa]mbiguous (?:reference to column name "([^"]+)"|column name: (\w+)$)')
 
 
@@ -42,6 +49,20 @@ def ambiguous(message: str) -> str:
     """Give the column that an error of the engine, or of SQLite, calls ambiguous; else nothing."""
     found = _AMBIGUOUS.search(message)
     return (found[1] or found[2]).lower() if found else ""
+
+
+def shown(columns: Sequence[str], words: Collection[str]) -> list[int]:
+    """Give the places of the columns of an answer over one trace that its reader asked for.
+
+    Args:
+        columns: names of the answer's columns.
+        words: all that texts of the session name, in small letters.
+    """
+    names = [column.lower() for column in columns]
+    foreign = _OF_NO_TABLE_THERE
+    if set(names) >= _MARKS_OF_SLICES:
+        foreign |= {"self_dur"}
+    return [i for i, name in enumerate(names) if name not in foreign or name in words]
 
 
 def hide(tree: exp.Expr, fixes: Fixes, tables: frozenset[str]) -> None:

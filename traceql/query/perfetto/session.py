@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from traceql.store.catalog import Store, Trace
 
 
+_NAMES = {"word", "quoted"}
+"""Kinds of tokens that can name a column."""
+
+
 class PerfettoSession:
     """Perfetto's SQL over some traces of a store.
 
@@ -106,6 +110,7 @@ class PerfettoSession:
     ) -> StoredAnswer | None:
         """Run one statement; `wanted` says that its rows are the answer."""
         engine = self._started()
+        engine.words |= {token.value.lower() for token in tokens if token.kind in _NAMES}
         try:
             if not is_macro_definition(tokens):
                 tokens = older.todays(tokens)
