@@ -1,7 +1,8 @@
 """Number processes, threads and tracks in order of first appearance.
 
 Ids in the file are JSON numbers or strings. A string that spells an integer is that integer, as in
-Perfetto: Kineto writes the same thread both ways.
+Perfetto: Kineto writes the same thread both ways. As there, a process brings a number for its main
+thread along, and number 0 is kept for what CPUs do when they idle.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING
 
 from traceql.importers.chrome.rows import chunk
@@ -81,6 +83,8 @@ class Tracks:
     def __init__(self, text: Callable[[bytes], str], tid_missing: Callable[[], None]) -> None:
         self._text = text
         self._tid_missing = tid_missing
+        self._upids, self._utids = count(1), count(1)
+        self._mains: dict[int, int] = {}
         self._processes: dict[object, Process] = {}
         self._threads: dict[object, Thread] = {}
         self._tids: dict[object, Thread] = {}
@@ -94,8 +98,9 @@ class Tracks:
         key = number if number is not None else written
         found = self._processes.get(key)
         if found is None:
-            found = Process(len(self._processes), number, written)
+            found = Process(next(self._upids), number, written)
             self._processes[key] = found
+            self._mains[found.upid] = next(self._utids)
         return found
 
     def thread(self, pid: bytes | None, tid: bytes | None) -> Thread:
@@ -107,7 +112,9 @@ class Tracks:
         found = self._threads.get(key)
         if found is None:
             main = None if number is None or process.pid is None else number == process.pid
-            found = Thread(len(self._threads), process.upid, number, written, main)
+            is_first = number == process.pid and written == process.pid_text
+            utid = self._mains[process.upid] if is_first else next(self._utids)
+            found = Thread(utid, process.upid, number, written, main)
             self._threads[key] = found
             self._tids.setdefault(name, found)
             if tid is None:
