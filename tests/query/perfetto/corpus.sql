@@ -819,7 +819,7 @@ SELECT dur > 10 AS is_long, COUNT(*) AS n FROM slice GROUP BY is_long ORDER BY n
 === star of one table
 SELECT t.* FROM thread t JOIN process p USING (upid) WHERE p.name = 'python' AND t.tid = 11
 ---
-(0, 0, 11, 'main', None, None, 0, 1, 0, None, None, None, 'a')
+(0, 0, 11, 'main', None, None, 0, 1, 0, None)
 
 === stack
 CREATE VIEW v AS SELECT stack_id, depth FROM slice WHERE name LIKE "%step%";
