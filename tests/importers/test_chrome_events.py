@@ -83,7 +83,7 @@ def test_instants_lie_on_the_track_of_their_scope() -> None:
     found = read(events(event("i"), event("I", s="t"), event("i", s="p"), event("R", s="g")))
     tracks = [track_of(found, span) for span in found["span"]]
     assert pick(tracks, "type", "upid", "utid") == [
-        ("thread", 0, 0), ("thread", 0, 0), ("process_instant", 0, None),
+        ("thread", 1, 2), ("thread", 1, 2), ("process_instant", 1, None),
         ("global_instant", None, None),
     ]  # fmt: skip
     assert pick(found["span"], "dur", "extra") == [
@@ -145,13 +145,13 @@ def test_ids_of_processes_and_threads() -> None:
         {"ph": "X", "ts": 1, "dur": 1}, event("X", dur=1, pid=5, tid=5),
     ))  # fmt: skip
     assert pick(found["process"], "upid", "pid", "pid_text") == [
-        (0, 0, None), (1, None, "Spans"), (2, None, ""), (3, -1, None), (4, 1, None), (5, 5, None),
-        (6, None, None),
+        (1, 0, None), (2, None, "Spans"), (3, None, ""), (4, -1, None), (5, 1, None), (6, 5, None),
+        (7, None, None),
     ]  # fmt: skip
     assert pick(found["process"], "name") == [None, "Spans", None, None, None, None, None]
     assert pick(found["thread"], "tid", "tid_text", "upid", "is_main_thread") == [
-        (0, None, 0, True), (None, "line", 1, None), (None, "", 2, None), (-1, None, 3, True),
-        (7, None, 0, False), (None, str(2**64), 4, None), (5, None, 5, True), (None, None, 6, None),
+        (0, None, 1, True), (None, "line", 2, None), (None, "", 3, None), (-1, None, 4, True),
+        (7, None, 1, False), (None, str(2**64), 5, None), (5, None, 6, True), (None, None, 7, None),
     ]  # fmt: skip
     assert pick(found["span"], "track_id") == [0, 1, 2, 3, 4, 4, 5, 6, 7, 6]
     assert pick(found["thread"], "args").count('{"tid_missing":true}') == 2
@@ -217,7 +217,7 @@ def test_each_key_of_a_counter_is_a_series() -> None:
     whole = '{"a": 1, "b": "2.5", "c": "x"}'
     assert got == [("n a", 11000, 1.0, whole), ("n b", 11000, 2.5, None),
                    ("n id: 0x1 a", 12000, 3.0, None)]  # fmt: skip
-    assert tracks[found["counter_sample"][0]["track_id"]]["upid"] == 0
+    assert tracks[found["counter_sample"][0]["track_id"]]["upid"] == 1
     assert found.codes() == {"counter_non_numeric": 1}
 
 
@@ -248,9 +248,9 @@ def test_thread_states() -> None:
     ))  # fmt: skip
     columns = ("ts", "dur", "utid", "state", "io_wait", "blocked_function", "cpu")
     assert pick(found["thread_state_span"], *columns) == [
-        (5000, 2000, 0, "Running", None, None, 3), (7000, 1000, 0, "D", True, "f", None),
+        (5000, 2000, 2, "Running", None, None, 3), (7000, 1000, 2, "D", True, "f", None),
     ]  # fmt: skip
-    assert pick(found["sched_span"], "ts", "dur", "cpu", "utid") == [(5000, 2000, 3, 0)]
+    assert pick(found["sched_span"], "ts", "dur", "cpu", "utid") == [(5000, 2000, 3, 2)]
 
 
 def test_work_on_devices() -> None:
@@ -341,9 +341,9 @@ def test_cpu_profiles() -> None:
     found = read(DEVTOOLS)
     columns = ("ordinal", "ts", "utid", "weight", "weight_unit", "state")
     assert pick(found["sample_event"], *columns) == [
-        (1, 100_000, 0, 10_000.0, "ns", "running"), (1, 105_500, 0, 5_500.0, "ns", "idle"),
-        (2, 102_500, 0, -3_000.0, "ns", "running"), (2, 103_500, 0, 1_000.0, "ns", None),
-        (3, 407_000, 0, 7_000.0, "ns", "running"),
+        (1, 100_000, 2, 10_000.0, "ns", "running"), (1, 105_500, 2, 5_500.0, "ns", "idle"),
+        (2, 102_500, 2, -3_000.0, "ns", "running"), (2, 103_500, 2, 1_000.0, "ns", None),
+        (3, 407_000, 2, 7_000.0, "ns", "running"),
     ]  # fmt: skip
     frames = {f["id"]: f for f in found["frame"]}
 
@@ -371,7 +371,7 @@ def test_global_samples_find_frames_described_before_or_after(first: bool) -> No
     text = '{"traceEvents":[{"ph":"i","pid":1,"tid":5,"ts":1}],' + ",".join(parts) + "}"
     found = read(text)
     columns = ("ts", "utid", "cpu", "weight")
-    assert pick(found["sample_event"], *columns) == [(3000, 0, 1, 4.0), (4000, 1, None, None)]
+    assert pick(found["sample_event"], *columns) == [(3000, 2, 1, 4.0), (4000, 4, None, None)]
     by_id = {f["id"]: f for f in found["frame"]}
     leaf = by_id[found["sample_event"][0]["frame_id"]]
     assert (leaf["name"], leaf["depth"]) == ("f", 1)
