@@ -20,8 +20,8 @@ WHERE s.dur > 0 AND s.utid IS NOT NULL
 -- Sums over work that are the same for every grouping.
 CREATE MACRO _cycles(work, of) AS TABLE
 SELECT
-  of AS of, trace, sum(dur * freq / 1000)::BIGINT AS millicycles,
-  (sum(dur * freq / 1000) / 1e9)::BIGINT AS megacycles, sum(dur)::BIGINT AS runtime,
+  of AS of, trace, trunc(sum(dur * freq / 1000))::BIGINT AS millicycles,
+  trunc(sum(dur * freq / 1000) / 1e9)::BIGINT AS megacycles, sum(dur)::BIGINT AS runtime,
   min(freq)::BIGINT AS min_freq, max(freq)::BIGINT AS max_freq,
   (sum(dur * freq) / sum(CASE WHEN freq IS NOT NULL THEN dur END))::BIGINT AS avg_freq
 FROM query_table(work) GROUP BY ALL;
