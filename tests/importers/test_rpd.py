@@ -105,7 +105,8 @@ def test_the_older_schema_and_grids_in_work_items(tmp_path: Path) -> None:
         base.execute("INSERT INTO rocpd_op VALUES (1, 2, 0, 0, 300, 400, 3, 4)")
         base.execute("INSERT INTO rocpd_op VALUES (2, 2, 0, 0, 0, 0, 3, 4)")
         base.execute("INSERT INTO rocpd_api_ops VALUES (1, 1, 1)")
-        base.execute("INSERT INTO rocpd_stackframe VALUES (1, 1, 0, 1)")
+        base.execute("CREATE TABLE rocpd_later (id integer)")
+        base.execute("INSERT INTO rocpd_later VALUES (1)")
         base.commit()
     with opened(path, tmp_path) as made:
         found = made.sql(
@@ -115,3 +116,39 @@ def test_the_older_schema_and_grids_in_work_items(tmp_path: Path) -> None:
         said = dict(made.sql("SELECT code, count FROM diagnostic").fetchall())
     assert found == [(7, 10, 256, "size=0x10")]
     assert said == {"slice_without_start": 1, "table_not_known": 1}
+
+
+def test_stacks_of_calls_are_samples(tmp_path: Path) -> None:
+    path = tmp_path / "run.rpd"
+    run = plan(steps=4)
+    rpd_files.write(path, run)
+    one, two = run.calls[:2]
+    texts = ["hipMalloc at /opt/rocm/lib/a.cpp:3", "in main at /w/m.hip:169:5",
+             "0x00007f35a249d54b at /opt/rocm/lib/libamdhip64.so.6", "?"]  # fmt: skip
+    frames = [(one.correlation, 0, 0), (one.correlation, 1, 1), (one.correlation, 2, 2),
+              (two.correlation, 1, 1), (two.correlation, 2, 2), (two.correlation, 0, 3),
+              (99_999_999, 0, 0), (one.correlation, -1, 0)]  # fmt: skip
+    with closing(sqlite3.connect(path)) as base:
+        base.execute("DROP TABLE IF EXISTS rocpd_stackframe")
+        base.execute("CREATE TABLE rocpd_stackframe (id integer PRIMARY KEY, api_ptr_id bigint, "
+                     "depth integer, name_id bigint)")  # fmt: skip
+        base.executemany("INSERT INTO rocpd_string VALUES (?, ?)",
+                         [(9000 + n, text) for n, text in enumerate(texts)])  # fmt: skip
+        base.executemany("INSERT INTO rocpd_stackframe VALUES (NULL, ?, ?, ?)",
+                         [(call, depth, 9000 + text) for call, depth, text in frames])  # fmt: skip
+        base.commit()
+    with opened(path, tmp_path) as session:
+        samples = session.sql(
+            "SELECT s.ts, t.tid, f.name, f.file, f.line, p.name, p.line, r.module, r.address, "
+            "f.depth FROM sample s JOIN thread t USING (utid) JOIN frame f ON f.id = s.frame_id "
+            "JOIN frame p ON p.id = f.parent_id JOIN frame r ON r.id = p.parent_id ORDER BY s.ts"
+        ).fetchall()
+        codes = dict(session.sql("SELECT code, count FROM diagnostic").fetchall())
+        ((count,),) = session.sql("SELECT count(*) FROM frame").fetchall()
+    root = ("main", 169, "/opt/rocm/lib/libamdhip64.so.6", 0x7F35A249D54B, 2)
+    assert samples == [
+        (one.start, one.tid, "hipMalloc", "/opt/rocm/lib/a.cpp", 3, *root),
+        (two.start, two.tid, "?", None, None, *root),
+    ]
+    assert codes["row_without_owner"] == codes["frame_not_read"] == 1
+    assert count == 5

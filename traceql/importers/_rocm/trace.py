@@ -47,6 +47,7 @@ CODES = {
     "allocation_without_kind": ("data_loss", "Memory events that neither allocate nor free."),
     "row_without_owner": ("data_loss", "Rows that refer to a row that is not there; left out."),
     "sample_without_time": ("data_loss", "Samples without a time; left out."),
+    "frame_not_read": ("data_loss", "Frames of stacks at no depth, or too deep; left out."),
     "marker_not_ended": ("data_loss", "Ranges that nothing ends; unclosed."),
     "pc_sample_fields": (
         "info",

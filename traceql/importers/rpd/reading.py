@@ -17,6 +17,7 @@ from traceql.importers._rocm.rows import Slices, Writer, counters, timed
 from traceql.importers._rocm.trace import Trace
 from traceql.importers._rocm.work import Device, Launch, Place
 from traceql.importers._sqlite import Database
+from traceql.importers.rpd.stacks import frames_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +38,7 @@ _COPY = ("stream", "size", "width", "height", "kind", "dst", "src", "dstDevice",
          "sync", "pinned")  # fmt: skip
 _KNOWN = frozenset({
     "rocpd_api", "rocpd_op", "rocpd_string", "rocpd_ustring", "rocpd_api_ops", "rocpd_copyapi",
-    "rocpd_kernelapi", "rocpd_monitor", "rocpd_counter", "rocpd_metadata",
+    "rocpd_kernelapi", "rocpd_monitor", "rocpd_counter", "rocpd_metadata", "rocpd_stackframe",
 })  # fmt: skip
 _BY_WORK_ITEMS = ("hipExtModuleLaunchKernel", "hipHccModuleLaunchKernel")
 """Calls that tell a grid in work-items; the others tell blocks."""
@@ -87,7 +88,9 @@ class _Reading:
         links = self._whole("rocpd_api_ops", "op_id", "api_id")
         self._call_of = _Side(links, "op_id")
         self._launching = Index(np.unique(filled(links["api_id"], -1)))
-        self._callers = _Side(self._whole("rocpd_api", "id", "pid", "tid", "apiName_id"), "id")
+        self._callers = _Side(
+            self._whole("rocpd_api", "id", "pid", "tid", "apiName_id", "start"), "id"
+        )
         self._copies = _Side(self._whole("rocpd_copyapi", "api_ptr_id", *_COPY), "api_ptr_id")
         self._kernels = _Side(self._whole("rocpd_kernelapi", "api_ptr_id", *_KERNEL), "api_ptr_id")
         self._counted = _Side(self._whole("rocpd_op", "id", "start", "gpuId"), "id")
@@ -100,6 +103,7 @@ class _Reading:
         yield from self._operations()
         yield from self._monitored()
         yield from self._counters()
+        yield from self._stacks()
 
     def _batches(self, table: str, *columns: str) -> Iterator[dict[str, pa.Array]]:
         wanted = {
@@ -233,6 +237,22 @@ class _Reading:
             tracks = mapped(which, len(values), track)
             ends = pc.binary_join_element_wise('{"end":', rows["end"].cast(pa.string()), "}", "")
             yield from counters(self._trace, rows["start"], tracks, values, ends)
+
+    def _stacks(self) -> Iterator[Chunk]:
+        """Give stacks of calls."""
+        rows = self._whole("rocpd_stackframe", "api_ptr_id", "depth", "name_id")
+        if not len(rows["depth"]):
+            return
+        names = self._strings.of(rows["name_id"])
+        stacks = frames_of(rows, filled(names.indices, -1), names.dictionary)
+        self._trace.diagnostics.count("frame_not_read", stacks.left_out)
+        caller = self._callers.of(pa.array(stacks.calls))
+        has = valid(caller["start"])
+        self._trace.diagnostics.count("row_without_owner", int((~has).sum()))
+        known = filtered(caller, has)
+        upids = self._trace.actors.upids(known["pid"])
+        utids = self._trace.actors.utids(upids, known["tid"])
+        yield from stacks.chunks(self._trace, has, known["start"], utids)
 
     def _counters(self) -> Iterator[Chunk]:
         """Give values of operations."""
