@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,7 +34,7 @@ SCHEMA = pa.schema(
         ("values", pa.list_(pa.float64())), ("steps", pa.list_(pa.int64())),
         ("n_events", pa.int64()), ("start_ts", pa.int64()), ("end_ts", pa.int64()),
         ("track_id", pa.int32()), ("markers", pa.list_(pa.string())),
-        ("step_ts", pa.list_(pa.int64())),
+        ("step_ts", pa.list_(pa.int64())), ("all_steps", pa.bool_()),
     ]
 )  # fmt: skip
 
@@ -67,10 +66,22 @@ def steps_of(iteration: pa.Table, *, all_of_them: bool = False) -> Steps | None:
     mine = _warmup.of_main_track(iteration)
     if not all_of_them:
         mine = mine.filter(pc.field("ts") >= steady.start)
-    names = mine["name"].to_pylist()  # steps: some thousands
-    prefixes = {re.sub(r"\d+$", "", name) for name in names if name}
+    numberless = pc.unique(pc.replace_substring_regex(mine["name"], r"\d+$", ""))
+    markers = tuple(sorted(name for name in numberless.to_pylist() if name))
     track = mine["track_id"][0].as_py()
-    return Steps(mine["ts"].to_numpy(), mine["dur"].to_numpy(), track, tuple(sorted(prefixes)))
+    return Steps(mine["ts"].to_numpy(), mine["dur"].to_numpy(), track, markers)
+
+
+def both(tables: Tables) -> pa.Table:
+    """Reduce the events of one series over all steps, and over those that are not warm-up.
+
+    Args:
+        tables: as for `measure`.
+
+    Returns:
+        SCHEMA, at most two rows.
+    """
+    return pa.concat_tables([measure(tables, all_steps=True), measure(tables)])
 
 
 def measure(tables: Tables, *, all_steps: bool = False) -> pa.Table:
@@ -103,7 +114,7 @@ def measure(tables: Tables, *, all_steps: bool = False) -> pa.Table:
         "kind": kind, "key": key, "name": name, "unit": unit, "values": values.tolist(),
         "steps": steps.dur.tolist(), "n_events": int(((ts >= start) & (ts < end)).sum()),
         "start_ts": start, "end_ts": end, "track_id": steps.track_id,
-        "markers": list(steps.markers), "step_ts": steps.ts.tolist(),
+        "markers": list(steps.markers), "step_ts": steps.ts.tolist(), "all_steps": all_steps,
     }  # fmt: skip
     return pa.Table.from_pylist([row], SCHEMA)
 
@@ -149,13 +160,15 @@ def _named(tables: Tables, kind: int, key: int) -> tuple[str, str]:
     return "bytes copied", "bytes"
 
 
-def series_of(measured: pa.Table) -> list[dict[str, Any]]:
+def series_of(measured: pa.Table, *, all_steps: bool = False) -> list[dict[str, Any]]:
     """Give the series of one trace, the lengths of its steps first.
 
     Args:
         measured: SCHEMA, then trace.
+        all_steps: those over the steps of warm-up too.
     """
-    rows: list[dict[str, Any]] = measured.to_pylist()  # at most some hundred series
+    mine = measured.filter(pc.equal(measured["all_steps"], all_steps))
+    rows: list[dict[str, Any]] = mine.to_pylist()  # at most some hundred series
     if not rows:
         return []
     largest = max((r for r in rows if r["kind"] in {HOST, DEVICE}),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
-from traceql.model.protocols import Input
+from traceql.model.protocols import Input, Tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 HOST, DEVICE, COUNTER, COPIES, MEMORY, STEP = range(6)
 """Kinds of series: self time of a name on the host, time of one on devices, values of a counter,
@@ -63,6 +67,23 @@ INPUTS: Mapping[str, Input] = {
     "event": Input(_EVENTS, order_by=("ts",), partition_by="series"),
 }
 """What `_series.measure` reads, beside the table `iteration`; takes the parameter `most_ops`."""
+
+
+class OfSteps:
+    """What analyses of series over the steps share: inputs, and one pass over the events.
+
+    Their parameter `most_ops` says how many operations of each side are looked at, by time.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("iteration",)
+    inputs: ClassVar[Mapping[str, Input]] = INPUTS
+
+    def measure(self, tables: Tables) -> pa.Table:
+        """Reduce one series to one value a step: over all steps, and without warm-up."""
+        from traceql.analyses import _series
+
+        return _series.both(tables)
+
 
 LEVELS = Input(f"WITH event AS ({_LEVELS}) {_NUMBERED}", order_by=("ts",), partition_by="series")
 """The allocated bytes of every device only: what `_series.measure` reads as `event`."""

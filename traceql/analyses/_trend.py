@@ -79,7 +79,16 @@ def theil_sen(values: Floats, most_pairs: int = 500_000) -> float:
         many = 1 + most_pairs // count
         lags = np.unique(np.linspace(count // 4, count - count // 8, many).astype(np.int64))
     parts = [(values[lag:] - values[:-lag]) / lag for lag in lags.tolist()]
-    return float(np.median(np.concatenate(parts)))
+    return median(np.concatenate(parts))
+
+
+def median(values: Floats) -> float:
+    """Give the median of finite values; numpy's own costs ten times as much for short ones."""
+    middle = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, middle)[middle])
+    below, above = np.partition(values, (middle - 1, middle))[middle - 1 : middle + 1]
+    return float(0.5 * (below + above))
 
 
 def autocorrelation(values: Floats) -> float:
@@ -104,7 +113,7 @@ def mann_kendall(values: Floats) -> Trend:
     Args:
         values: float64 [n].
     """
-    from scipy import stats
+    from scipy import special
 
     count = len(values)
     if count < _LEAST:
@@ -119,7 +128,7 @@ def mann_kendall(values: Floats) -> Trend:
     if variance <= 0:
         return Trend(s, 0.0, 1.0)
     z = (s - np.sign(s)) / np.sqrt(variance)
-    return Trend(s, float(z), float(2 * stats.norm.sf(abs(z))))
+    return Trend(s, float(z), float(2 * special.ndtr(-abs(z))))
 
 
 def prewhitened(values: Floats) -> Trend:
@@ -187,19 +196,19 @@ def line(values: Floats, *, level: float = 0.9, most_pairs: int = 500_000) -> Sl
         level: share of the interval.
         most_pairs: of `theil_sen`.
     """
-    from scipy import stats
+    from scipy import special
 
     count = len(values)
     steps = np.arange(count, dtype=np.float64)
     slope = theil_sen(values, most_pairs)
-    intercept = float(np.median(values - slope * steps))
+    intercept = median(values - slope * steps)
     rest = values - intercept - slope * steps
     phi = max(_residual_phi(rest), 0.0)
     independent = max(count * (1 - phi) / (1 + phi), 3.0)
     df = max(independent - 2, 1.0)
     spread = float(rest @ rest) / max(count * (1 - 2 / independent), 1.0)
     covariance = _covariance(steps, phi) * spread * np.pi / 3
-    reach = float(stats.t.ppf(0.5 + level / 2, df) * np.sqrt(covariance[1, 1]))
+    reach = float(special.stdtrit(df, 0.5 + level / 2) * np.sqrt(covariance[1, 1]))
     return Slope(
         slope, intercept, slope - reach, slope + reach, phi, float(np.sqrt(spread)), covariance, df
     )

@@ -161,6 +161,8 @@ class _One:
     trace: Trace
     session: Session
     done: dict[str, Result] = dataclasses.field(default_factory=dict)
+    shared: dict[Any, pa.Table] = dataclasses.field(default_factory=dict)
+    """What was measured, by the class that several analyses inherit it from."""
 
     def result(self, name: str) -> Result:
         """Give the result of an analysis for the trace; it runs once."""
@@ -170,8 +172,17 @@ class _One:
         return self.done[name]
 
     def measured(self, name: str) -> pa.Table:
-        """Measure the trace, after the analyses that make the tables which this one needs."""
+        """Measure the trace, once for the analyses that measure alike."""
         analysis = self.examiner.analyses[name]
+        key = feed.shared(analysis)
+        if key is None:
+            return self._measured(analysis)
+        if key not in self.shared:
+            self.shared[key] = self._measured(analysis)
+        return self.shared[key]
+
+    def _measured(self, analysis: Analysis) -> pa.Table:
+        """Measure the trace, after the analyses that make the tables which this one needs."""
         derived = {}
         for need in analysis.needs:
             made = self.result(_producer(need)).tables.get(need)

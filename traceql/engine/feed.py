@@ -67,6 +67,21 @@ def measure(
     return measured.append_column("trace", names)
 
 
+def shared(analysis: Analysis) -> tuple[Any, ...] | None:
+    """Give what tells analyses that measure alike; None: this one has its own `measure`.
+
+    Analyses that inherit `measure` and `inputs` from one class measure the same where they give the
+    SQL the same parameters.
+    """
+    kind = type(analysis)
+    if "measure" in vars(kind):
+        return None
+    base = next(parent for parent in kind.__mro__ if "measure" in vars(parent))
+    given = _parameters(analysis, ALWAYS)
+    bound = [_bound(spec.sql, given) for spec in analysis.inputs.values()]
+    return base, tuple(sorted({item for part in bound for item in part.items()}))
+
+
 def partitions(
     batches: Iterable[pa.RecordBatch], schema: pa.Schema, column: str
 ) -> Iterator[pa.Table]:

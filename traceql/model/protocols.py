@@ -144,7 +144,10 @@ class Analysis(Protocol):
     """Derived tables that must exist first, such as `iteration`."""
 
     def measure(self, tables: Tables) -> pa.Table:
-        """Reduce one partition to a small, mergeable table. Runs anywhere."""
+        """Reduce one partition to a small, mergeable table. Runs anywhere.
+
+        Analyses that inherit it from one class are measured once, so it reads `tables` only.
+        """
         ...
 
     def conclude(self, measured: pa.Table) -> Result:

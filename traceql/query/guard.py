@@ -93,7 +93,11 @@ def lock(connection: duckdb.DuckDBPyConnection, directories: Sequence[Path]) -> 
 
 
 def examine(
-    connection: duckdb.DuckDBPyConnection, text: str, parameters: pruning.Parameters = None
+    connection: duckdb.DuckDBPyConnection,
+    text: str,
+    parameters: pruning.Parameters = None,
+    *,
+    several: bool = True,
 ) -> Mentions:
     """Judge a statement by its kind, and list what it mentions.
 
@@ -101,6 +105,7 @@ def examine(
         connection: used as a parser only.
         text: one statement.
         parameters: values of its parameters, as far as they are known.
+        several: whether `needs` is found out, which matters over several traces.
 
     Raises:
         StatementRefused: not a query, or a part of it would read or write elsewhere.
@@ -121,7 +126,7 @@ def examine(
         prefix = _EXPLAIN.match(text)
         shift = prefix.end() if prefix else 0
     tree = _tree(connection, text[shift:])
-    found = Mentions(needs=pruning.needs(tree, parameters))
+    found = Mentions(needs=pruning.needs(tree, parameters) if several else None)
     for statement in tree:
         _collect(statement["node"], found, len(text[:shift].encode()))
     # A bare name that is a table's is the whole row of it.
@@ -241,9 +246,9 @@ def _dictionaries(tree: Any, *, nested: bool = True) -> Iterator[dict[str, Any]]
             if not nested and item is not tree and str(item.get("type", "")).endswith("_NODE"):
                 continue
             yield item
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
+            waiting.extend(value for value in item.values() if isinstance(value, (dict, list)))
+        else:
+            waiting.extend(value for value in item if isinstance(value, (dict, list)))
 
 
 def _entries(cte_map: Any) -> list[dict[str, Any]]:

@@ -269,6 +269,6 @@ def _dictionaries(tree: Any) -> Iterator[dict[str, Any]]:
         item = waiting.pop()
         if isinstance(item, dict):
             yield item
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
+            waiting.extend(value for value in item.values() if isinstance(value, (dict, list)))
+        else:
+            waiting.extend(value for value in item if isinstance(value, (dict, list)))

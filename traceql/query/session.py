@@ -66,7 +66,9 @@ class Session:
         with self._lock:
             parser = next(iter(self._engines.values()), None) or self._new_engine()
             try:
-                mentions = guard.examine(parser.connection, text, parameters)
+                mentions = guard.examine(
+                    parser.connection, text, parameters, several=len(self.traces) > 1
+                )
             except failure as error:
                 raise self._translated(error, text, parser) from error
             engine = self._engine(parser, mentions)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from traceql.analyses._series_sql import INPUTS
-from traceql.model.protocols import Input, Scope, Tables  # noqa: TC001  (hints are read)
+from traceql.analyses._series_sql import OfSteps
+from traceql.model.protocols import Scope  # noqa: TC001  (hints are read)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,7 +17,7 @@ NAME = "correlation.steps"
 
 
 @dataclass(frozen=True)
-class Steps:
+class Steps(OfSteps):
     """Correlate every pair of series over the steps.
 
     Series are those of `prediction.trend`: lengths of steps, times of operations, counters, bytes
@@ -43,8 +42,6 @@ class Steps:
     scope: ClassVar[Scope] = "trace"
     family: ClassVar[str] = "correlations"
     question: ClassVar[str] = "What moves together from step to step?"
-    needs: ClassVar[tuple[str, ...]] = ("iteration",)
-    inputs: ClassVar[Mapping[str, Input]] = INPUTS
 
     q: float = 0.05
     least_r: float = 0.3
@@ -54,12 +51,6 @@ class Steps:
     def __post_init__(self) -> None:
         if not 0 < self.q < 1:
             raise ValueError("q lies between 0 and 1")
-
-    def measure(self, tables: Tables) -> pa.Table:
-        """Reduce one series to one value a step."""
-        from traceql.analyses import _series
-
-        return _series.measure(tables)
 
     def conclude(self, measured: pa.Table) -> Result:
         """Correlate all pairs, and control false discoveries."""

@@ -66,7 +66,9 @@ def conclude(name: str, measured: pa.Table, rule: Rule) -> Result:
         measured: SCHEMA of `_series`, then trace.
         rule: how changes are found, and when they matter.
     """
-    judged = [j for s in _series.series_of(measured) if (j := _judge(s, rule)) is not None]
+    judged = [
+        j for s in _series.series_of(measured, all_steps=True) if (j := _judge(s, rule)) is not None
+    ]
     if not judged:
         return abstain(name, "fewer than ten steps", _REMEDY)
     adjusted = _discoveries.q_values([series.p for series in judged])

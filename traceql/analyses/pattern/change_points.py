@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from traceql.analyses._series_sql import INPUTS
-from traceql.model.protocols import Input, Scope, Tables  # noqa: TC001  (hints are read)
+from traceql.analyses._series_sql import OfSteps
+from traceql.model.protocols import Scope  # noqa: TC001  (hints are read)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,7 +17,7 @@ NAME = "pattern.change_points"
 
 
 @dataclass(frozen=True)
-class ChangePoints:
+class ChangePoints(OfSteps):
     """Find the steps at which a series changes its level, and say what the change costs.
 
     Series are the length of the steps, the time of each operation a step (host: self time by name,
@@ -52,8 +51,6 @@ class ChangePoints:
     scope: ClassVar[Scope] = "trace"
     family: ClassVar[str] = "patterns"
     question: ClassVar[str] = "When did the level of something change, and for how long?"
-    needs: ClassVar[tuple[str, ...]] = ("iteration",)
-    inputs: ClassVar[Mapping[str, Input]] = INPUTS
 
     method: Literal["levels", "divisive"] = "levels"
     q: float = 0.02
@@ -64,12 +61,6 @@ class ChangePoints:
     def __post_init__(self) -> None:
         if not 0 < self.q < 1:
             raise ValueError("q lies between 0 and 1")
-
-    def measure(self, tables: Tables) -> pa.Table:
-        """Reduce one series to one value a step."""
-        from traceql.analyses import _series
-
-        return _series.measure(tables, all_steps=True)
 
     def conclude(self, measured: pa.Table) -> Result:
         """Find the changes of every series, and what they cost."""

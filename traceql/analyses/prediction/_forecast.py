@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from traceql.analyses import _trend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,35 +38,48 @@ class Forecast(NamedTuple):
     error_ratio: float
 
 
-def _last(values: Floats, horizon: int) -> Floats:
-    return np.full(horizon, values[-1])
+class _Past:
+    """What is known at an origin; several methods ask for its slope."""
+
+    def __init__(self, values: Floats) -> None:
+        self.values = values
+
+    @cached_property
+    def slope(self) -> float:
+        return _trend.theil_sen(self.values, _trend.QUICK_PAIRS)
+
+    @cached_property
+    def recent(self) -> float:
+        return _trend.median(self.values[-_RECENT:])
 
 
-def _recent(values: Floats, horizon: int) -> Floats:
-    return np.full(horizon, np.median(values[-_RECENT:]))
+def _last(past: _Past, horizon: int) -> Floats:
+    return np.full(horizon, past.values[-1])
 
 
-def _level(values: Floats, horizon: int) -> Floats:
-    return np.full(horizon, np.median(values))
+def _recent(past: _Past, horizon: int) -> Floats:
+    return np.full(horizon, past.recent)
 
 
-def _line(values: Floats, horizon: int) -> Floats:
-    slope = _trend.theil_sen(values, _trend.QUICK_PAIRS)
-    steps = np.arange(len(values))
-    start = float(np.median(values - slope * steps))
-    return np.asarray(start + slope * (len(values) - 1 + np.arange(1, horizon + 1)))
+def _level(past: _Past, horizon: int) -> Floats:
+    return np.full(horizon, _trend.median(past.values))
 
 
-def _drift(values: Floats, horizon: int) -> Floats:
+def _line(past: _Past, horizon: int) -> Floats:
+    count = len(past.values)
+    start = _trend.median(past.values - past.slope * np.arange(count))
+    return np.asarray(start + past.slope * (count - 1 + np.arange(1, horizon + 1)))
+
+
+def _drift(past: _Past, horizon: int) -> Floats:
     """Go on from the recent level with half of the slope, as Theta does (Assimakopoulos 2000)."""
-    slope = _trend.theil_sen(values, _trend.QUICK_PAIRS)
     reach = np.arange(1, horizon + 1) + (_RECENT - 1) / 2
-    return np.asarray(np.median(values[-_RECENT:]) + slope / 2 * reach)
+    return np.asarray(past.recent + past.slope / 2 * reach)
 
 
-def _repeated(period: int) -> Callable[[Floats, int], Floats]:
-    def repeat(values: Floats, horizon: int) -> Floats:
-        return np.asarray(np.resize(values[-period:], horizon))
+def _repeated(period: int) -> Callable[[_Past, int], Floats]:
+    def repeat(past: _Past, horizon: int) -> Floats:
+        return np.asarray(np.resize(past.values[-period:], horizon))
 
     return repeat
 
@@ -94,7 +108,7 @@ def forecast(
     if count < LEAST:
         return None
     horizon = max(1, min(horizon, count // 4))
-    methods: dict[str, Callable[[Floats, int], Floats]] = {
+    methods: dict[str, Callable[[_Past, int], Floats]] = {
         "last value": _last, "recent median": _recent, "median": _level, "line": _line,
         "theta": _drift,
     }  # fmt: skip
@@ -102,24 +116,26 @@ def forecast(
         methods["last cycle"] = _repeated(period)
     first = count // 2
     origins = np.unique(np.linspace(first, count - 1, _ORIGINS).astype(int)).tolist()
-    errors = {name: _errors(values, origins, horizon, run) for name, run in methods.items()}
+    pasts = [_Past(values[:origin]) for origin in origins]
+    errors = {name: _errors(values, pasts, horizon, run) for name, run in methods.items()}
     scores = {name: float(np.nanmean(np.abs(e))) for name, e in errors.items()}
     best = min(scores.values())
     name = next(n for n in methods if scores[n] <= 1.05 * best + 1e-12)
-    mean = methods[name](values, horizon)
+    mean = methods[name](_Past(values), horizon)
     reach = _reach(np.abs(errors[name]), level)
     base = scores["last value"]
     return Forecast(mean, mean - reach, mean + reach, name, scores[name] / base if base else 1.0)
 
 
 def _errors(
-    values: Floats, origins: list[int], horizon: int, run: Callable[[Floats, int], Floats]
+    values: Floats, pasts: Sequence[_Past], horizon: int, run: Callable[[_Past, int], Floats]
 ) -> Floats:
-    """Give the errors, float64 [origins, horizon]; nan beyond the end."""
-    found = np.full((len(origins), horizon), np.nan)
-    for row, origin in enumerate(origins):
+    """Give the errors, float64 [pasts, horizon]; nan beyond the end."""
+    found = np.full((len(pasts), horizon), np.nan)
+    for row, past in enumerate(pasts):
+        origin = len(past.values)
         later = values[origin : origin + horizon]
-        found[row, : len(later)] = later - run(values[:origin], len(later))
+        found[row, : len(later)] = later - run(past, len(later))
     return found
 
 

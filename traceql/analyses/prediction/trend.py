@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from traceql.analyses._series_sql import INPUTS
-from traceql.model.protocols import Input, Scope, Tables  # noqa: TC001  (hints are read)
+from traceql.analyses._series_sql import OfSteps
+from traceql.model.protocols import Scope  # noqa: TC001  (hints are read)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,7 +17,7 @@ NAME = "prediction.trend"
 
 
 @dataclass(frozen=True)
-class Trend:
+class Trend(OfSteps):
     """Tell the direction of every series over the steps, and forecast it.
 
     Series are the length of the steps, the time of each operation a step (host: self time by name,
@@ -44,8 +43,6 @@ class Trend:
     scope: ClassVar[Scope] = "trace"
     family: ClassVar[str] = "predict"
     question: ClassVar[str] = "What rises or falls over the steps, and what comes next?"
-    needs: ClassVar[tuple[str, ...]] = ("iteration",)
-    inputs: ClassVar[Mapping[str, Input]] = INPUTS
 
     q: float = 0.01
     least_change: float = 0.05
@@ -56,12 +53,6 @@ class Trend:
     def __post_init__(self) -> None:
         if not 0 < self.q < 1:
             raise ValueError("q lies between 0 and 1")
-
-    def measure(self, tables: Tables) -> pa.Table:
-        """Reduce one series to one value a step."""
-        from traceql.analyses import _series
-
-        return _series.measure(tables)
 
     def conclude(self, measured: pa.Table) -> Result:
         """Test every series, and forecast it."""
