@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from traceql.kernels import order
@@ -92,3 +92,14 @@ def test_merged_rows_are_all_rows_in_order(sources, room):
             break
 
     assert found == sorted(row for parts in sources for part in parts for row in part)
+
+
+@given(st.integers(1, 4).flatmap(lambda k: st.lists(st.tuples(*[numbers] * k), max_size=40)))
+@example([(5, 2**63 - 1), (5, -(2**63)), (5, 0)])
+@example([(2**63 - 1, 5), (-(2**63), 5), (0, 5)])
+def test_rows_of_keys_only_are_sorted(rows):
+    keys = np.array(rows, np.int64).reshape(len(rows), len(rows[0]) if rows else 1).T.copy()
+
+    assert [tuple(row) for row in order.sorted_rows(keys).T.tolist()] == sorted(rows)
+    for some in (order.widths_of(keys.min(axis=1), keys.max(axis=1)),) if rows else ():
+        assert some.sum() <= 64

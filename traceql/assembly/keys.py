@@ -10,7 +10,7 @@ import numpy as np
 
 from traceql.assembly.lanes import Span, lanes
 from traceql.errors import StoreError, StoreFull
-from traceql.kernels.order import ALL_TAKEN, argsort, is_sorted, merge
+from traceql.kernels.order import ALL_TAKEN, is_sorted, merge, sorted_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,7 +125,7 @@ class KeySorter:
 
     def _sorted(self) -> Int64:
         keys = self._keys[:, : self._held]
-        return keys if self._ascends else keys[:, argsort(*keys)]
+        return keys if self._ascends else sorted_rows(keys)
 
 
 class _File:

@@ -14,7 +14,7 @@ from traceql.assembly.keys import KeySorter
 from traceql.assembly.order import Memory, ints
 from traceql.assembly.rows import RowSorter
 from traceql.kernels.launch import match
-from traceql.kernels.order import argsort, is_sorted
+from traceql.kernels.order import is_sorted, sorted_rows
 from traceql.model import tables
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Links:
             if ids.min() == NO_SLICE:
                 linked = linked[:, ids != NO_SLICE]
             if not is_sorted(*linked):
-                linked = linked[:, argsort(*linked)]
+                linked = sorted_rows(linked)
             self.duplicates += match(linked[:2], linked[2], launch)
         self._links.clear()
         return launch

@@ -68,6 +68,96 @@ def argsort(*keys: ArrayLike) -> Int32:
     return order
 
 
+def sorted_rows(keys: Int64) -> Int64:
+    """Sort rows that are keys only.
+
+    Keys that fit in 64 bits together move as one word, and no order of rows has to be followed.
+
+    Args:
+        keys: int64 [k, n], k at least 1.
+
+    Returns:
+        int64 [k, n].
+    """
+    depth, rows = keys.shape
+    if rows == 0:
+        return keys
+    low, high = keys.min(axis=1), keys.max(axis=1)
+    widths = widths_of(low, high)
+    if len(widths) < depth:
+        return keys[:, argsort(*keys)]
+    words = np.empty((2, rows), np.uint64)
+    _join(np.ascontiguousarray(keys), low, widths, words)
+    now = _radix_sort(int(widths.sum()), words, np.zeros((6, 2048), np.int64))
+    found = np.empty((depth, rows), np.int64)
+    _part(words[now], low, widths, found)
+    return found
+
+
+def widths_of(low: Int64, high: Int64) -> Int64:
+    """Give the bits that leading keys need, each less its minimum, while all fit in a word."""
+    widths: list[int] = []
+    for least, most in zip(low.tolist(), high.tolist(), strict=True):  # a handful of keys
+        width = (most - least).bit_length()
+        if sum(widths) + width > WORD_BITS:
+            break
+        widths.append(width)
+    return np.array(widths, np.int64)
+
+
+@kernel
+def _join(keys: Int64, low: Int64, widths: Int64, words: UInt64) -> None:
+    """Write each row as one word to the first row of `words`."""
+    for i in range(keys.shape[1]):
+        word = np.uint64(0)
+        for k in range(keys.shape[0]):
+            distance = np.uint64(keys[k, i]) - np.uint64(low[k])
+            # A shift by 64 is none; the keys before one of 64 bits are all the same.
+            alone = widths[k] == 64
+            word = distance if alone else (word << np.uint64(widths[k])) | distance
+        words[0, i] = word
+
+
+@kernel
+def _part(words: UInt64, low: Int64, widths: Int64, keys: Int64) -> None:
+    """Undo `_join`."""
+    for i in range(words.shape[0]):
+        word = words[i]
+        for k in range(keys.shape[0] - 1, -1, -1):
+            alone = widths[k] == 64
+            ones = ~np.uint64(0) if alone else (np.uint64(1) << np.uint64(widths[k])) - np.uint64(1)
+            keys[k, i] = np.int64((word & ones) + np.uint64(low[k]))
+            word = np.uint64(0) if alone else word >> np.uint64(widths[k])
+
+
+@kernel
+def _radix_sort(bits: int, words: UInt64, counts: Int64) -> int:
+    """Sort the words of row 0 by their low `bits`, as `radix_order`; give the row of the result."""
+    rows = words.shape[1]
+    passes = (bits + 10) // 11
+    for i in range(rows):
+        word = words[0, i]
+        for step in range(passes):
+            counts[step, np.int64(word & np.uint64(2047))] += 1
+            word >>= np.uint64(11)
+    now = 0
+    for step in range(passes):
+        shift = np.uint64(11 * step)
+        total = 0
+        for place in range(2048):
+            count = counts[step, place]
+            counts[step, place] = total
+            total += count
+        for i in range(rows):
+            value = words[now, i]
+            digit = np.int64((value >> shift) & np.uint64(2047))
+            at = counts[step, digit]
+            counts[step, digit] = at + 1
+            words[1 - now, at] = value
+        now = 1 - now
+    return now
+
+
 def _checked(keys: tuple[ArrayLike, ...]) -> list[Int64]:
     arrays = [as_input(key, np.int64) for key in keys]
     if len({len(array) for array in arrays}) != 1:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traceql.kernels.decorator import bare_kernel
-from traceql.kernels.order import LONG_TIE, WORD_BITS, argsort, radix_order
+from traceql.kernels.order import LONG_TIE, WORD_BITS, argsort, radix_order, widths_of
 from traceql.kernels.packed import address_of, is_before, number_at, read_keys
 from traceql.kernels.vector import load64, signed
 
@@ -33,7 +33,7 @@ def sorted_starts(words: Int32, starts: Int64, depth: int) -> Int64:
     low, high = np.empty(depth, np.int64), np.empty(depth, np.int64)
     if rows == 0 or _ranges(words, starts, low, high):
         return starts
-    widths = _widths(low, high)
+    widths = widths_of(low, high)
     ranked = np.empty((2, rows), np.uint64)
     _rank(words, starts, low, widths, ranked)
     room = np.empty((2, rows), np.int32)
@@ -46,17 +46,6 @@ def sorted_starts(words: Int32, starts: Int64, depth: int) -> Int64:
     keys = np.empty((depth, rows), np.int64)
     read_keys(words, starts, keys)
     return starts[argsort(*keys)]
-
-
-def _widths(low: Int64, high: Int64) -> Int64:
-    """Give the bits that leading keys need, as long as all fit in a word."""
-    widths: list[int] = []
-    for least, most in zip(low.tolist(), high.tolist(), strict=True):  # a handful of keys
-        width = (most - least).bit_length()
-        if sum(widths) + width > WORD_BITS:
-            break
-        widths.append(width)
-    return np.array(widths, np.int64)
 
 
 @bare_kernel
