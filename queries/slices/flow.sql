@@ -7,7 +7,7 @@
 --
 -- Arguments:
 --   of_slice: id of the slice.
--- Columns: id (of the flow), slice_out, slice_in; trace.
+-- Columns: id (of the flow), slice_out, slice_in, trace_id (null), arg_set_id; trace.
 CREATE MACRO directly_connected_flow(of_slice) AS TABLE
 WITH RECURSIVE
   -- An argument may be a column of the query around: no column here may have its name.
@@ -21,9 +21,11 @@ WITH RECURSIVE
     UNION
     SELECT f.slice_out FROM __tq_before JOIN flow f ON f.slice_in = __tq_before.id
   )
-SELECT f.id, f.slice_out, f.slice_in, f.trace FROM flow f JOIN __tq_after a ON f.slice_out = a.id
+SELECT f.id, f.slice_out, f.slice_in, f.trace_id, f.arg_set_id, f.trace
+FROM flow f JOIN __tq_after a ON f.slice_out = a.id
 UNION
-SELECT f.id, f.slice_out, f.slice_in, f.trace FROM flow f JOIN __tq_before b ON f.slice_in = b.id
+SELECT f.id, f.slice_out, f.slice_in, f.trace_id, f.arg_set_id, f.trace
+FROM flow f JOIN __tq_before b ON f.slice_in = b.id
 ORDER BY id;
 
 -- The slices that a walk from a slice meets. `steps` has columns a, b: one row a way from a to b.
@@ -44,7 +46,7 @@ SELECT id FROM __tq_met;
 --
 -- Arguments:
 --   of_slice: id of the slice.
--- Columns: id (of the flow), slice_out, slice_in; trace.
+-- Columns: id (of the flow), slice_out, slice_in, trace_id (null), arg_set_id; trace.
 CREATE MACRO following_flow(of_slice) AS TABLE
 WITH
   __tq_onward AS (
@@ -52,7 +54,7 @@ WITH
     UNION ALL
     SELECT parent_id, id FROM slice WHERE parent_id IS NOT NULL AND EXISTS (FROM flow)
   )
-SELECT f.id, f.slice_out, f.slice_in, f.trace
+SELECT f.id, f.slice_out, f.slice_in, f.trace_id, f.arg_set_id, f.trace
 FROM flow f JOIN _walk(of_slice, __tq_onward) w ON f.slice_out = w.id ORDER BY f.id;
 
 -- The flows that lead to a slice: those that enter it or what lies around it, and those that
@@ -63,7 +65,7 @@ FROM flow f JOIN _walk(of_slice, __tq_onward) w ON f.slice_out = w.id ORDER BY f
 --
 -- Arguments:
 --   of_slice: id of the slice.
--- Columns: id (of the flow), slice_out, slice_in; trace.
+-- Columns: id (of the flow), slice_out, slice_in, trace_id (null), arg_set_id; trace.
 CREATE MACRO preceding_flow(of_slice) AS TABLE
 WITH
   __tq_back AS (
@@ -71,5 +73,5 @@ WITH
     UNION ALL
     SELECT id, parent_id FROM slice WHERE parent_id IS NOT NULL AND EXISTS (FROM flow)
   )
-SELECT f.id, f.slice_out, f.slice_in, f.trace
+SELECT f.id, f.slice_out, f.slice_in, f.trace_id, f.arg_set_id, f.trace
 FROM flow f JOIN _walk(of_slice, __tq_back) w ON f.slice_in = w.id ORDER BY f.id DESC;
