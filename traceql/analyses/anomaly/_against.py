@@ -39,6 +39,7 @@ class Rule(NamedTuple):
     least_shift: float
     least_memory: float
     least_ratio: float
+    most_findings: int
 
 
 class _Bound(NamedTuple):
@@ -76,20 +77,20 @@ def conclude(name: str, label: str, measured: pa.Table, rule: Rule) -> Result:
             case["status"] = "alike"
     findings = [_finding(name, label, case) for case in cases if case["status"] in _SAID]
     findings.sort(key=lambda f: (-int(f.severity), -(f.impact_ratio or 0.0), f.subject))
+    told = len(findings)
     gone = [row for key, row in before.items() if key not in now]
-    compared = sum(case["baseline_n"] is not None for case in cases)
     return Result(
         name,
         status="ok" if findings else "empty",
-        findings=tuple(findings),
+        findings=tuple(findings[: rule.most_findings]),
         tables={"compared": _table(cases, gone)},
         exhibits=(
             Exhibit("compared", "table", f"Beside {label}",
                     note="n_beyond: events above the bound that the baseline sets."),
         ),
-        headline=f"{len(findings)} of {compared:,} series stand out beside {label}."
+        headline=f"{told} of {len(cases):,} series stand out beside {label}."
         if findings
-        else f"None of {compared:,} series stands out beside {label}.",
+        else f"None of {len(cases):,} series stands out beside {label}.",
     )  # fmt: skip
 
 

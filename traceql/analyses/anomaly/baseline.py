@@ -114,6 +114,7 @@ class Baseline:
         least_memory: nor a step whose peak is below this multiple of the baseline's highest.
         least_ratio: smallest share of the time that matters.
         least_steps: with fewer steady steps memory is not compared.
+        most_findings: of those that cost most; the table has all.
     """
 
     scope: ClassVar[Scope] = "trace"
@@ -133,6 +134,7 @@ class Baseline:
     least_memory: float = 1.05
     least_ratio: float = 0.001
     least_steps: int = 8
+    most_findings: int = 50
 
     def __post_init__(self) -> None:
         if not 0 < self.q < 1:
@@ -149,8 +151,9 @@ class Baseline:
         from traceql.analyses.anomaly import _against
 
         rule = _against.Rule(
-            self.q, self.least_effect, self.least_shift, self.least_memory, self.least_ratio
-        )
+            self.q, self.least_effect, self.least_shift, self.least_memory, self.least_ratio,
+            self.most_findings,
+        )  # fmt: skip
         return _against.conclude(NAME, self.baseline, measured, rule)
 
 
