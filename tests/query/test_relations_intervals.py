@@ -162,6 +162,14 @@ ALONE: dict[str, tuple[str, Callable[[Rows], Any]]] = {
 """Of one table: the query over t(id, k, ts, dur), and its reference."""
 
 
+JOINS_BY_KEY = {
+    "interval_intersect": "FROM interval_intersect(t, t, k)",
+    "span_join": "FROM span_join(t, k, t, k)",
+    "span_left_join": "FROM span_left_join(t, k, t, k)",
+    "span_outer_join": "FROM span_outer_join(t, k, t, k)",
+}
+
+
 def self_intersections(rows: Rows) -> list[tuple[Any, ...]]:
     edges = edges_of(rows)
     found = []
@@ -184,6 +192,32 @@ def test_operators_on_one_table(connections, name: str, rows: Rows) -> None:
     assert plain_library.answers(connections, sql, t=(COLUMNS, rows)) == sorted(
         expected(rows), key=repr
     )
+
+
+FARTHEST = (2**63 - 2 - 24, -(2**63) + 1)
+"""How far rows may be moved, so that no time leaves int64 nor is the last one, which is `never`."""
+
+
+@pytest.mark.parametrize("by", FARTHEST)
+@pytest.mark.parametrize("name", [n for n in [*ALONE, *JOINS_BY_KEY] if n != "intervals_fill_gaps"])
+def test_times_at_the_ends_of_int64(connections, name: str, by: int) -> None:
+    """What stands at the first or the last instant there is gives the same as at 0, moved."""
+    chance = random.Random(name)
+    rows = [
+        (n, chance.choice([None, 0, 1]), chance.randrange(16), chance.choice([0, 1, 2, 5, 9]))
+        for n in range(40)
+    ]
+    source = JOINS_BY_KEY.get(name) or ALONE[name][0]
+
+    def asked(by: int) -> list[tuple[Any, ...]]:
+        moved = [(n, k, ts + by, dur) for n, k, ts, dur in rows]
+        ts = "" if name == "interval_depth" else f"ts::HUGEINT - ({by})::HUGEINT AS ts, "
+        rest = "*" if name == "interval_depth" else "* EXCLUDE (ts)"
+        if name.startswith("span"):  # the rows that l and r hold have moved
+            rest = "dur, key, l.id, r.id"
+        return plain_library.answers(connections, f"SELECT {ts}{rest} {source}", t=(COLUMNS, moved))
+
+    assert asked(by) == asked(0)
 
 
 @settings(max_examples=80, deadline=None)

@@ -16,21 +16,9 @@ RETURNS TableOrSubquery AS (
 
 CREATE PERFETTO MACRO interval_self_intersect(spans TableOrSubquery)
 RETURNS TableOrSubquery AS (
-  WITH
-    __tqx_spans AS MATERIALIZED (SELECT id, ts, dur FROM $spans),
-    __tqx_edges AS (
-      SELECT ts FROM __tqx_spans UNION SELECT ts + dur FROM __tqx_spans
-    ),
-    __tqx_atoms AS MATERIALIZED (
-      SELECT ts, COALESCE(LEAD(ts) OVER (ORDER BY ts) - ts, 0) AS dur,
-        ROW_NUMBER() OVER (ORDER BY ts) AS group_id
-      FROM __tqx_edges
-    )
-  SELECT a.ts AS ts, a.dur AS dur, a.group_id AS group_id, s.id AS id,
-    CASE WHEN s.ts + s.dur = a.ts THEN 1 ELSE 0 END AS interval_ends_at_ts
-  FROM __tqx_atoms AS a
-  JOIN __tqx_spans AS s ON s.ts <= a.ts AND s.ts + s.dur >= a.ts
-  ORDER BY a.ts, s.id
+  WITH __tqx_spans AS (SELECT id, ts, dur FROM $spans)
+  SELECT ts, dur, group_id, id, interval_ends_at_ts FROM interval_self_intersect(__tqx_spans)
+  ORDER BY ts, id
 );
 
 CREATE PERFETTO MACRO _interval_self_intersect(spans TableOrSubquery)
@@ -40,32 +28,19 @@ RETURNS TableOrSubquery AS interval_self_intersect!($spans);
 CREATE PERFETTO MACRO intervals_overlap_count(
   spans TableOrSubquery, ts_column ColumnName, dur_column ColumnName)
 RETURNS TableOrSubquery AS (
-  SELECT ts, SUM(__step) OVER (ORDER BY ts) AS value
-  FROM (
-    SELECT ts, SUM(__step) AS __step
-    FROM (
-      SELECT $ts_column AS ts, 1 AS __step FROM $spans
-      UNION ALL
-      SELECT $ts_column + $dur_column, -1 FROM $spans WHERE $dur_column <> -1
-    )
-    GROUP BY ts
-  )
-  ORDER BY ts
+  WITH __tqo_spans AS (SELECT $ts_column AS ts, $dur_column AS dur FROM $spans)
+  SELECT ts, value FROM intervals_overlap_count(__tqo_spans, ts, dur) ORDER BY ts
 );
 
 CREATE PERFETTO MACRO intervals_overlap_count_by_group(
   spans TableOrSubquery, ts_column ColumnName, dur_column ColumnName, group_column ColumnName)
 RETURNS TableOrSubquery AS (
-  SELECT ts, SUM(__step) OVER (PARTITION BY group_name ORDER BY ts) AS value, group_name
-  FROM (
-    SELECT ts, group_name, SUM(__step) AS __step
-    FROM (
-      SELECT $ts_column AS ts, $group_column AS group_name, 1 AS __step FROM $spans
-      UNION ALL
-      SELECT $ts_column + $dur_column, $group_column, -1 FROM $spans WHERE $dur_column <> -1
+  WITH
+    __tqo_spans AS (
+      SELECT $ts_column AS ts, $dur_column AS dur, $group_column AS __group FROM $spans
     )
-    GROUP BY ts, group_name
-  )
+  SELECT ts, value, group_name
+  FROM intervals_overlap_count_by_group(__tqo_spans, ts, dur, __group)
   ORDER BY ts, group_name
 );
 
