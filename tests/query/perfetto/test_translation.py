@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 import sqlite3
+import warnings
 from typing import TYPE_CHECKING, Any
 
+import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from traceql.query.perfetto import meaning, ranges
 from traceql.query.perfetto.session import PerfettoSession
 
 if TYPE_CHECKING:
@@ -151,6 +155,40 @@ def test_random_queries(store: BuiltStore, traces: list[BuiltTrace], rows, query
         found = session.sql(sql).fetchall()
 
     assert _same(found, expected), (found, expected)
+
+
+CLASSES = st.text("ab[]^-!*?0", min_size=1, max_size=6).map(lambda text: f"[{text}")
+
+
+@settings(max_examples=200, deadline=None)
+@given(CLASSES, st.text("ab[^-!0", max_size=3))
+def test_classes_of_glob(pattern: str, text: str) -> None:
+    """As SQLite has them, but for ranges that go backwards, which the engine refuses."""
+    expected = sqlite3.connect(":memory:").execute("SELECT ? GLOB ?", (text, pattern)).fetchone()
+    regular = meaning.regular(pattern).replace(r"[^\x00-\x{10FFFF}]", "(?!)")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            found = re.fullmatch(regular, text, re.DOTALL) is not None
+        except re.error:
+            return
+    assert (int(found),) == expected
+
+
+def test_the_two_ends_of_an_overlap_are_what_joins() -> None:
+    """The engine may choose only between conditions that bound each other."""
+    overlap = "a.ts < b.ts + b.dur AND b.ts < a.ts + a.dur"
+    for text in (f"{overlap} AND a.id < b.id", f"a.id < b.id AND {overlap}"):
+        tree = sqlglot.parse_one(f"SELECT 1 FROM s AS a JOIN s AS b ON {text}")
+        ranges.apply(tree)
+        sql = tree.sql()
+        assert "CASE WHEN a.id < b.id THEN TRUE ELSE FALSE END" in sql
+        assert sql.count("CASE") == 1
+
+    for text in (overlap, f"a.k = b.k AND {overlap} AND a.id < b.id"):
+        tree = sqlglot.parse_one(f"SELECT 1 FROM s AS a JOIN s AS b ON {text}")
+        ranges.apply(tree)
+        assert "CASE" not in tree.sql()
 
 
 def _raise(*given: Any) -> Any:

@@ -14,7 +14,7 @@ from traceql.query.perfetto.args import ArgTypes
 from traceql.query.perfetto.exact import Exact
 from traceql.query.perfetto.leaves import Leaves
 from traceql.query.perfetto.makers import Makers
-from traceql.query.perfetto.objects import Objects
+from traceql.query.perfetto.objects import Objects, loosely
 from traceql.query.perfetto.plain import NotPlain, Plain, Rows
 from traceql.query.perfetto.rewrite import Fixes, Surroundings, rewritten
 from traceql.query.perfetto.shapes import cast_of, learn
@@ -304,12 +304,17 @@ class DialectEngine(_Engine):
         for name, item in own.items():
             if item.order and item.made == "table":
                 orders |= {name: item.order, item.hidden: item.order}
+        loose = {item.hidden.lower(): loosely(item.hidden) for item in own.values() if item.loose}
         return Surroundings(
-            orders | {"_lean_slice": ("id",), _BY_STACK: ("id",)}, hidden, self._args.type_of, views
-        )
+            orders | {"_lean_slice": ("id",), _BY_STACK: ("id",)}, hidden, self._args.type_of,
+            views, loose,
+        )  # fmt: skip
 
     def _table(self, mention: guard.Mention, ctes: set[str], text: str) -> list[str]:
-        if any(own.hidden.lower() == mention.name for _, own in self.objects.items()):
+        if any(
+            mention.name in {own.hidden.lower(), loosely(own.hidden)}
+            for _, own in self.objects.items()
+        ):
             return []
         return super()._table(mention, ctes, text)
 

@@ -11,7 +11,7 @@ from traceql.query import guard, library
 from traceql.query.perfetto import operators
 from traceql.query.perfetto.functions import Functions
 from traceql.query.perfetto.leaves import Leaves
-from traceql.query.perfetto.objects import Own, typed
+from traceql.query.perfetto.objects import Own, loosely, typed
 from traceql.query.perfetto.plain import MOST_ROWS, NotPlain, Rows
 from traceql.query.perfetto.tokens import Token, written
 from traceql.query.perfetto.written import own_text
@@ -277,7 +277,11 @@ class Makers:
         engine.judge(sql)
         self._objects.forget(statement.name)
         engine.do(f"CREATE TEMP VIEW {operators.named(hidden)} AS {sql}", complaints)
-        own = Own("view", hidden, (), made="view", sql=sql, needs=frozenset(needs))
+        loose = operators.span_join(statement.join, sides[0], sides[1], ordered=False)
+        engine.do(f"CREATE TEMP VIEW {operators.named(loosely(hidden))} AS {loose}", complaints)
+        own = Own(
+            "view", hidden, (), made="view", sql=sql, needs=frozenset(needs), loose=loose
+        )  # fmt: skip
         self._objects.add(statement.name, own)
 
     def _drop(self, statement: Statement, complaints: Complaints) -> None:

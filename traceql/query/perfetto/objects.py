@@ -44,6 +44,8 @@ class Own:
     copy is older than that or missing. `made` is what the engine has: nothing, a table or a view,
     and `sql` what the view is made of. `needs` names what else it reads. `order` gives the columns
     in whose order the engine's rows come. `body` and `text` are a view's query as it was written.
+    `loose` is the SQL of a second view in the engine, named `loosely(hidden)`, of the same rows in
+    no order.
     """
 
     kind: str
@@ -56,7 +58,13 @@ class Own:
     needs: frozenset[str] = frozenset()
     body: Sequence[Token] = ()
     text: str = ""
+    loose: str = ""
     is_large: bool = False
+
+
+def loosely(hidden: str) -> str:
+    """Name the view that gives the rows of another in no order."""
+    return f"__tq_loose_{hidden}".lower()
 
 
 class Objects:
@@ -94,6 +102,8 @@ class Objects:
             self.plain.drop(name, own.kind)
         if own.made:
             self._connection.execute(f"DROP {own.made} temp.{named(own.hidden)}")
+        if own.loose:
+            self._connection.execute(f"DROP VIEW temp.{named(loosely(own.hidden))}")
 
     def mentioned(self, tokens: Iterable[Token]) -> set[str]:
         """Give the objects whose names stand among some tokens."""
@@ -187,6 +197,9 @@ class Objects:
             if own.made == "view" and name in own.needs:
                 target = named(own.hidden)
                 self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {target} AS {own.sql}")
+                if own.loose:
+                    target = named(loosely(own.hidden))
+                    self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {target} AS {own.loose}")
                 self._remake_views_of(other)
 
     def _arrow(self, found: Rows, kinds: list[str]) -> pa.Table:

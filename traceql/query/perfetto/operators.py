@@ -153,6 +153,8 @@ def span_join(
     join: str,
     left: tuple[str, str | None, list[str]],
     right: tuple[str, str | None, list[str]],
+    *,
+    ordered: bool = True,
 ) -> str:
     """Give the SELECT of a span join, in the engine's SQL.
 
@@ -161,14 +163,18 @@ def span_join(
         left: table, the column that partitions it or None, all its columns in order.
         right: the same of the other side. Where one side alone is partitioned, the other takes part
             in each of its partitions. Where both are, the left one's column gives its name.
+        ordered: whether rows come by partition and ts, as Perfetto gives them. It costs more than
+            the join.
     """
     (a, a_part, a_columns), (b, b_part, b_columns) = left, right
     part = a_part or b_part
     sides = {"__tqs_a": _side(a, a_part, b, b_part), "__tqs_b": _side(b, b_part, a, a_part)}
+    number = ", row_number() OVER () AS __row" if ordered else ""
     ctes = [
-        f"{name} AS (SELECT *, row_number() OVER () AS __row FROM ({side}))"  # noqa: S608
+        f"{name} AS (SELECT *{number} FROM ({side}))"  # noqa: S608
         for name, side in sides.items()
     ]
+    order = "ORDER BY j.key, j.ts, j.l.__row NULLS LAST, j.r.__row NULLS LAST" if ordered else ""
     skipped = {"ts", "dur", *(name.lower() for name in (a_part, b_part) if name)}
     columns = ["j.ts AS ts", "j.dur AS dur"]
     columns += [f"j.key AS {named(part)}"] if part else []
@@ -178,8 +184,7 @@ def span_join(
         ]
     return (
         f"WITH {', '.join(ctes)} SELECT {', '.join(columns)} FROM "  # noqa: S608
-        f"{join}(__tqs_a, __key, __tqs_b, __key) j "
-        "ORDER BY j.key, j.ts, j.l.__row NULLS LAST, j.r.__row NULLS LAST"
+        f"{join}(__tqs_a, __key, __tqs_b, __key) j {order}"
     )
 
 

@@ -24,6 +24,28 @@ def apply(tree: exp.Expr, around: Surroundings) -> None:
     _order(tree, around, {})
 
 
+_ORDERLESS = (exp.Sum, exp.Count, exp.Min, exp.Max, exp.Avg)
+
+
+def loosen(tree: exp.Expr, around: Surroundings) -> None:
+    """Let groupings that no order can change read views in no order."""
+    ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    for select in list(tree.find_all(exp.Select)) if around.loose else ():
+        called = [a for item in select.expressions for a in grouping.aggregates(item)]
+        if not grouping.is_grouped(select) or not all(isinstance(a, _ORDERLESS) for a in called):
+            continue
+        source = select.args.get("from_") or select.args.get("from")
+        for part in [source, *(select.args.get("joins") or [])]:
+            table = part.this if part is not None else None
+            if not isinstance(table, exp.Table):
+                continue
+            name = table.name.lower()
+            if name in around.loose and name not in ctes:
+                if not table.alias:
+                    table.set("alias", exp.TableAlias(this=exp.to_identifier(name, quoted=True)))
+                table.set("this", exp.to_identifier(around.loose[name], quoted=True))
+
+
 def _order(query: exp.Expr, around: Surroundings, outer: dict[str, exp.CTE]) -> None:
     while isinstance(query, exp.Subquery):
         query = query.this

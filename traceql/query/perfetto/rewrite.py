@@ -28,13 +28,15 @@ class Surroundings:
 
     `orders` gives, by table, the columns in whose order its rows come; `renamed` the hidden name
     of a temp table that has a name of the library; `arg_type` the type of an arg: int, bool, real
-    or text; `tables` names the views of the library.
+    or text; `tables` names the views of the library; `loose` gives by the name of a view in the
+    engine the one of the same rows in no order.
     """
 
     orders: Mapping[str, tuple[str, ...]]
     renamed: Mapping[str, str]
     arg_type: Callable[[str], str]
     tables: frozenset[str] = frozenset()
+    loose: Mapping[str, str] = field(default_factory=dict)
 
 
 def rewritten(text: str, around: Surroundings, fixes: Fixes, labels: list[str] | None) -> str:
@@ -57,6 +59,7 @@ def rewritten(text: str, around: Surroundings, fixes: Fixes, labels: list[str] |
     _label(tree, labels)
     tree = meaning.apply(tree, around, fixes)
     ranges.apply(tree)
+    ordering.loosen(tree, around)
     ordering.apply(tree, around)
     extras.hide(tree, fixes, around.tables)
     return tree.sql(dialect="duckdb", identify=True, normalize_functions=False, comments=False)
