@@ -102,6 +102,23 @@ def chance_trace(seed: int, count: int = 400) -> bytes:
             inner = [(30, chance.randrange(-9, 1 << 30)) if chance.random() < 0.7 else (44, 1.25)]
         if chance.random() < 0.3:
             inner.append((chance.choice([47, 48]), Fixed(chance.randrange(12))))
+        if chance.random() < 0.2:
+            place = message((2, "a.cc"), (3, "f"), (4, 7))
+            inner.append(
+                chance.choice(
+                    [
+                        (33, place),
+                        (34, 1),
+                        (52, ts % 3),
+                        (53, "id"),
+                        (21, b""),
+                        (900, b"ab"),
+                        (5, 3),
+                        (902, 0.5),
+                        (33, b"\xff"),
+                    ]
+                )
+            )
         clock: list[tuple[int, Value]] = [(58, 6)] if chance.random() < 0.3 else []
         late = ts
         if not clock and chance.random() < 0.1:

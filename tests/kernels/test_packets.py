@@ -89,6 +89,10 @@ def events(draw: st.DrawFn) -> tuple[bytes, dict[int, int] | None, dict[int, str
             bits = struct.unpack("<q", struct.pack("<d", value))[0]
             told |= {at.VALUE_KIND: at.OF_DOUBLE, at.VALUE: bits}
             inner.append((44, value))
+    told[at.EXTRA] = 0
+    if draw(st.booleans()):
+        told.pop(at.EXTRA)
+        inner.append(draw(st.sampled_from([(33, b"x"), (34, 7), (900, 0.5), (53, "id")])))
     made = draw(st.lists(annotations(), max_size=4))
     inner += [(4, each.raw) for each in made]
     fields = [
@@ -123,6 +127,8 @@ def test_columns_are_what_was_written(
         assert data[column[at.START] : column[at.END]] == raw
         for name, value in (told or {}).items():
             assert column[name] == value, name
+        if told and at.EXTRA not in told:
+            assert column[at.EXTRA] != 0
         for name, text in texts.items() if told else ():
             place, size = column[name + 1 : name + 3]
             assert data[place : place + size] == text.encode()

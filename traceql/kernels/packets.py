@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 (START, END, ODD, SEQUENCE, FLAGS, TS, CLOCK, TYPE, HAS_UUID, UUID, NAME, NAME_AT, NAME_SIZE,
  CATEGORY, CATEGORY_AT, CATEGORY_SIZE, HAS_FLOW, FLOW, HAS_END, FLOW_END, VALUE_KIND, VALUE,
- INTEGERS, TEXTS, SHAPE) = range(25)  # fmt: skip
+ INTEGERS, TEXTS, SHAPE, EXTRA) = range(26)  # fmt: skip
 """Rows of `Packets.columns`."""
-COLUMNS = 25
+COLUMNS = 26
 HOLES = 16
 """Integers that annotations of a plain event may have."""
 TEXT_HOLES = 8
@@ -51,7 +51,8 @@ class Packets(NamedTuple):
             type, track (and whether it is told); name and category: their numbers (0: none), or
             where they lie, their size and a hash; a flow and one that ends here (and whether
             there are any); the value of a counter; how many integers and other values its
-            annotations have; a hash of its annotations but for these (0: there are none).
+            annotations have; a hash of its annotations but for these (0: there are none); a hash
+            of its other fields, which change nothing else (0: there are none).
         holes: int64 [HOLES, n]: the integers of annotations, in their order.
         texts: int64 [3 * TEXT_HOLES, n]: of the other values, in their order, where they lie,
             their size and a hash; those without a size are the number of a text, the bits of a
@@ -277,6 +278,40 @@ def _value(data: Bytes, at: int, end: int, t: Int64, i: int, out: Int64) -> int:
 
 
 @inlined
+def _extra(data: Bytes, at: int, end: int, t: Int64, i: int, out: Int64) -> int:
+    """Read past a field that changes nothing else: a place in the source, or one not known here.
+
+    Gives -1 where it is damaged, or means more.
+    """
+    start = at
+    at = number(data, at, end, out)
+    if at < 0:
+        return -1
+    field, wire = out[0] >> 3, out[0] & 7
+    says_more = (field <= 4 or field == 6 or 8 <= field <= 12 or field == 16 or field == 17
+                 or field == 20 or field == 22 or field == 23 or field == 30 or field == 31
+                 or field == 36 or field == 42 or 44 <= field <= 48 or 55 <= field <= 57
+                 or field == 3000)  # fmt: skip
+    if says_more:
+        return -1
+    if wire == 1 or wire == 5:
+        at += 8 if wire == 1 else 4
+    elif wire == 0 or wire == 2:
+        at = number(data, at, end, out)
+        if at < 0 or out[0] < 0:
+            return -1
+        if wire == 2:
+            at += int(out[0])
+    else:
+        return -1
+    if at > end:
+        return -1
+    before = t[EXTRA, i] if t[EXTRA, i] != 0 else _BASIS
+    t[EXTRA, i] = (before ^ hash_text(data, start, at)) * _PRIME
+    return at
+
+
+@inlined
 def _event(
     data: Bytes, at: int, end: int, t: Int64, i: int, holes: Int64, texts: Int64, out: Int64
 ) -> bool:
@@ -316,7 +351,10 @@ def _event(
             else:
                 t[NAME if key == np.uint8(0x50) else CATEGORY, i] = out[0]
         else:
+            field = at - 1
             at = _value(data, at, end, t, i, out)
+            if at < 0:
+                at = _extra(data, field, end, t, i, out)
             if at < 0:
                 return False
     counts = t[TYPE, i] == 4

@@ -16,8 +16,10 @@ from traceql.importers.perfetto.coding import Unusual, among, coded, dictionary,
 from traceql.importers.perfetto.context import MOST_NS
 from traceql.importers.perfetto.flows import ENCLOSING, TERMINATES
 from traceql.importers.perfetto.launches import Events, Launches
+from traceql.importers.perfetto.messages import PACKET, TRACK_EVENT
 from traceql.importers.perfetto.rocm import HOST, WORK
 from traceql.importers.perfetto.track_events import BEGIN, COUNTER, END, INSTANT
+from traceql.importers.perfetto.wire import WireError, decode
 from traceql.kernels import packets as at
 from traceql.model import tables
 from traceql.model.protocols import Chunk
@@ -84,6 +86,7 @@ class Fast:
             "event_categories", buffer, c[at.CATEGORY : at.CATEGORY_SIZE + 1], of
         )
         said = arguments(buffer, c, packets.texts, of.codes, of.all)
+        extra = self._extra(buffer, c, of)
         begins = kind == BEGIN
         codes, met = self._tracks(c, of)
         launches = Launches(
@@ -107,7 +110,7 @@ class Fast:
             rows = {
                 "ordinal": ordinal[here], "ts": ts[here], "track_id": track[here].astype(np.int32),
                 "name": _unnamed(name.take(pa.array(here)), empty=is_edge),
-                "category": category.take(pa.array(here)),
+                "category": category.take(pa.array(here)), "extra": extra.take(pa.array(here)),
             }  # fmt: skip
             if is_edge:
                 rows["is_end"] = kind[here] == END
@@ -187,6 +190,22 @@ class Fast:
                 text = of.all[of.codes[i]].text(kind, int(key[i]))
                 if text is None:
                     raise Unusual
+            texts.append(text)
+        return dictionary(both.codes, texts)
+
+    def _extra(self, buffer: bytes, c: Int64, of: _OfSequences) -> pa.DictionaryArray:
+        """Write what has no column; equal fields are written once."""
+        both = coded(mixed(of.codes, c[at.EXTRA]))
+        texts: list[str | None] = []
+        for i in both.first.tolist():
+            text = None
+            if c[at.EXTRA][i]:
+                try:
+                    packet = decode(PACKET, buffer[c[at.START][i] : c[at.END][i]])
+                    event = decode(TRACK_EVENT, packet["track_event"])
+                    text = self._events.unplaced(event, of.all[of.codes[i]])
+                except WireError as error:
+                    raise Unusual from error
             texts.append(text)
         return dictionary(both.codes, texts)
 

@@ -94,7 +94,7 @@ class TrackEvents:
         args = None
         if "debug_annotations" in e:
             args = self._annotations.write(e["debug_annotations"], sequence)
-        extra = self._extra(e, sequence)
+        extra = self.unplaced(e, sequence)
         if "gpu_correlation" in e:
             for event in decode(GPU_CORRELATION, e["gpu_correlation"]).get("submitted", ()):
                 if event < 1 << 63:
@@ -218,7 +218,7 @@ class TrackEvents:
                     self.flows.point(flow_id, ordinal, ts, track.track_id,
                                      terminates=terminates, enclosing=is_end)  # fmt: skip
 
-    def _extra(self, e: Fields, sequence: Sequence) -> str | None:
+    def unplaced(self, e: Fields, sequence: Sequence) -> str | None:
         """Write what has no column: source, log message, correlation, fields we do not know."""
         parts: list[str] = []
         if "source_location" in e or "source_location_iid" in e:
