@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     Int64 = NDArray[np.int64]
     Bool = NDArray[np.bool_]
     Coded = tuple[Int64 | None, pa.Array]
+
+
+_MOST_CODES = 1 << 62
 
 
 class Distinct(NamedTuple):
@@ -69,22 +72,70 @@ def combined(columns: Sequence[Coded], rows: int) -> Distinct:
     if rows == 0:
         return Distinct(np.zeros(0, np.int64), [])
     whole: Int64 | None = None
-    keys: list[tuple[Any, ...]] = [()]
+    size, places = 1, _Places()
     for codes, values in columns:
-        texts = values.to_pylist()
         if codes is None:
-            keys = [(*key, texts[0]) for key in keys]
+            places.add_constant()
         elif whole is None:  # codes of one column follow first appearance already
-            whole, keys = codes, [(*keys[0], text) for text in texts]
+            whole, size = codes, len(values)
+            places.add(size)
         else:
-            whole, used = _compact(whole * len(texts) + codes)
-            keys = [(*keys[at // len(texts)], texts[at % len(texts)]) for at in used]
+            if size * len(values) > _MOST_CODES:
+                whole, used = _compact(whole)
+                places.settle(used)
+                size = len(used)
+            whole, size = whole * len(values) + codes, size * len(values)
+            places.add(len(values))
+    if places.sizes[1:]:
+        whole, used = _compact(cast("Int64", whole))
+        places.settle(used)
+    else:
+        places.settle(np.arange(size))
+    found = [
+        [texts[0]] * places.rows if place is None else [texts[at] for at in place.tolist()]
+        for texts, place in zip(
+            (values.to_pylist() for _, values in columns), places.found, strict=True
+        )
+    ]
+    keys = list(zip(*found, strict=True)) if found else [()]
     return Distinct(np.zeros(rows, np.int64) if whole is None else whole, keys)
 
 
-def _compact(codes: Int64) -> tuple[Int64, list[int]]:
+class _Places:
+    """Which value of each column a combination has, from codes of combinations."""
+
+    def __init__(self) -> None:
+        self.found: list[Int64 | None] = []
+        """By column: int64 [rows]; None for a column of one value, and until it is settled."""
+        self.sizes: list[tuple[int, int]] = []
+        """Columns that codes are made of, and how many values each has; -1: those settled."""
+        self.rows = 1
+
+    def add_constant(self) -> None:
+        self.found.append(None)
+
+    def add(self, size: int) -> None:
+        self.sizes.append((len(self.found), size))
+        self.found.append(None)
+
+    def settle(self, used: Int64) -> None:
+        """Take the codes of combinations apart; from now on each has the code of its place."""
+        rest = used
+        for column, size in reversed(self.sizes[1:]):
+            rest, self.found[column] = np.divmod(rest, size)
+        if self.sizes and self.sizes[0][0] >= 0:
+            self.found[self.sizes[0][0]] = rest
+        elif self.sizes:
+            settled = [place for place, _ in self.sizes[1:]]
+            for column, place in enumerate(self.found):
+                if place is not None and column not in settled:
+                    self.found[column] = place[rest]
+        self.sizes, self.rows = [(-1, len(used))], len(used)
+
+
+def _compact(codes: Int64) -> tuple[Int64, Int64]:
     encoded = pa.array(codes).dictionary_encode()
-    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_numpy()
 
 
 def mapped(columns: Sequence[pa.Array], rows: int, number: Callable[..., int]) -> Int64:

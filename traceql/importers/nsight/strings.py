@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from traceql.importers.nsight.inputs import Export
 
 _MOST_SHORT = 4096
+_MOST_LOOKED_UP = 1 << 20
+"""Ids below this are looked up by their place."""
+_NOT_MET = -2
 
 
 class Strings:
@@ -64,15 +67,30 @@ class Names:
         self._codes: dict[int | None, int] = {None: -1}
         self._texts: list[str] = []
         self._array = pa.array([], pa.string())
+        self._met = np.empty(0, np.int64)
+        """Number of the text of each id that was met, -1: it has none."""
 
     def __call__(self, ids: pa.Array) -> pa.Array:
         """Give the texts of ids, null where there is none."""
+        numbers = self._looked_up(ids)
+        if numbers is not None:
+            return picked(self._array, numbers)
         codes, values = coded(ids)
         if len(values) > _MOST_SHORT:
             return self._strings.take(ids)
         numbers = self._numbers(values)
         whole = numbers[codes] if codes is not None else np.full(len(ids), numbers[0], np.int64)
         return picked(self._array, whole)
+
+    def _looked_up(self, ids: pa.Array) -> Int64 | None:
+        """Give the numbers of texts whose ids were all met before; None: some were not."""
+        if ids.null_count or not len(ids) or not len(self._met):
+            return None
+        places = filled(ids)
+        if int(places.min()) < 0 or int(places.max()) >= len(self._met):
+            return None
+        numbers: Int64 = self._met[places]
+        return None if int(numbers.min()) == _NOT_MET else numbers
 
     def _numbers(self, values: pa.Array) -> Int64:
         unmet = [id_ for id_ in values.to_pylist() if id_ not in self._codes]
@@ -84,7 +102,17 @@ class Names:
                 if text is not None:
                     self._texts.append(text)
             self._array = pa.array(self._texts, pa.string())
+            self._remember([id_ for id_ in unmet if 0 <= id_ < _MOST_LOOKED_UP])
         return np.array([self._codes[id_] for id_ in values.to_pylist()], np.int64)
+
+    def _remember(self, ids: list[int]) -> None:
+        """Note the numbers of texts by their ids, which are places as long as they are small."""
+        size = max(ids, default=-1) + 1
+        if size > len(self._met):
+            longer = np.full(max(size, 2 * len(self._met)), _NOT_MET, np.int64)
+            longer[: len(self._met)] = self._met
+            self._met = longer
+        self._met[ids] = [self._codes[id_] for id_ in ids]
 
 
 def relabelled(names: pa.Array, relabel: dict[str, str]) -> pa.Array:
