@@ -28,7 +28,8 @@ SCHEMA = pa.schema(
     [
         ("row", pa.string()),  # all (one, with counts) or pair
         ("op_count", pa.int64()), ("pair_count", pa.int64()),
-        ("start_ts", pa.int64()), ("width", pa.int64()), ("bins", pa.int64()),
+        ("start_ts", pa.int64()), ("end_ts", pa.int64()), ("width", pa.int64()),
+        ("bins", pa.int64()),
         ("first", pa.string()), ("first_side", pa.string()), ("second", pa.string()),
         ("second_side", pa.string()), ("first_count", pa.int64()), ("second_count", pa.int64()),
         ("near", pa.int64()), ("expected", pa.float64()), ("spread", pa.float64()),
@@ -78,7 +79,7 @@ def measure(tables: Tables, bins: int) -> pa.Table:
     ops = _ops(rows, tables["name"], start, width)
     if len(ops) < 2:
         return SCHEMA.empty_table()
-    at = {"start_ts": start, "width": width, "bins": bins}
+    at = {"start_ts": start, "end_ts": int(ts.max()) + 1, "width": width, "bins": bins}
     found: list[dict[str, Any]] = [
         {"row": "all", "op_count": len(ops), "pair_count": len(ops) * (len(ops) - 1), **at}
     ]

@@ -128,7 +128,7 @@ def _finding(name: str, row: dict[str, Any]) -> Finding:
         evidence_sql=evidence,
         n_events=row["near"],
         ts=row["start_ts"],
-        dur=row["width"] * row["bins"],
+        dur=row["end_ts"] - row["start_ts"],
         value=row["share"],
         unit="ratio",
         baseline=row["by_chance"],
@@ -158,7 +158,7 @@ def _sql(row: dict[str, Any]) -> str:
         )
         return _evidence.where(
             {"trace": row["trace"], "name": row[which]}, "dur >= 0", f"ts >= {row['start_ts']}",
-            f"ts < {row['start_ts'] + row['width'] * bins}", side,
+            f"ts < {row['end_ts']}", side,
         )  # fmt: skip
 
     there = f"SELECT {place} FROM slice WHERE {events('second')}"  # noqa: S608

@@ -222,6 +222,7 @@ _DEVICE = pa.schema(
         ("reserved_at_peak_bytes", pa.int64()), ("most_reserved_bytes", pa.int64()),
         ("limit_bytes", pa.int64()), ("alloc_count", pa.int64()), ("free_count", pa.int64()),
         ("turnover_bytes", pa.int64()), ("allocs_per_s", pa.float64()),
+        ("frees_per_s", pa.float64()),
         ("turnover_bytes_per_s", pa.float64()),
     ]
 )  # fmt: skip
@@ -248,6 +249,7 @@ def _row(device: dict[str, Any]) -> dict[str, Any]:
         "start_bytes": device["allocated_bytes"],
         "reserved_at_peak_bytes": device["reserved_bytes"],
         "allocs_per_s": device["alloc_count"] / seconds if seconds else None,
+        "frees_per_s": device["free_count"] / seconds if seconds else None,
         "turnover_bytes_per_s": device["turnover_bytes"] / seconds if seconds else None,
     }
 

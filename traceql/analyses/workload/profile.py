@@ -53,8 +53,8 @@ class Profile:
     heuristic, with an example of each beside. Times are sums of lengths, so that what overlaps
     counts twice; shares are of the sum. Work shorter than `short_ns` takes about as long to launch
     as to run. Variation of the steps is 1.4826 times the median absolute deviation over the median,
-    after warm-up. Arithmetic intensity and locality need counters or shapes that a timeline does
-    not hold, and are not guessed.
+    after warm-up. FLOPs per byte, where they are recorded, are given by `workload.intensity`;
+    locality needs counters that a timeline does not hold, and is not guessed.
 
     Parameters:
         short_ns: work shorter than this is short; ns.
