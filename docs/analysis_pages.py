@@ -18,6 +18,7 @@ GOALS = {
     "bottleneck.concurrency": ("W3",),
     "cluster.cost": ("L2",),
     "cluster.operations": ("L1", "L3"),
+    "correlation.events": ("C3",),
     "correlation.steps": ("C1", "C2"),
     "iteration": ("PT2",),
     "memory.fragmentation": ("M3",),
