@@ -91,7 +91,11 @@ FROM (
       json_extract_string(a.__text, '$.heapFlags') AS flags,
       json_extract_string(a.__text, '$.heapType') AS heap,
       json_extract_string(a.__text, '$.cpuPageProperty') AS page
-    FROM slice s JOIN _slice_args a ON a.__id = s.id
+    -- Texts of args cost: without such a slice none is made.
+    FROM slice s JOIN (
+      SELECT __id, __text FROM _slice_args
+      WHERE EXISTS (SELECT 1 FROM slice WHERE category = 'dx12_memory')
+    ) a ON a.__id = s.id
     WHERE s.category = 'dx12_memory' AND s.dur <> -1 AND json_valid(a.__text)
   )
 )

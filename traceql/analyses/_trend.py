@@ -15,6 +15,7 @@ QUICK_PAIRS = 4_000
 """Enough for a slope that is asked for again and again; an eighth less sure than that of all."""
 _LEAST = 4
 _BATCH = 5
+_FEW = 32
 _ON_LINE = 2.5
 _ONE_SIDED = 1.645
 
@@ -118,9 +119,7 @@ def mann_kendall(values: Floats) -> Trend:
     count = len(values)
     if count < _LEAST:
         return Trend(0, 0.0, 1.0)
-    s = 0
-    for start in range(count - 1):  # rows of the triangle; series have some thousand values
-        s += int(np.sign(values[start + 1 :] - values[start]).sum())
+    s = _rises(values)
     _, ties = np.unique(values, return_counts=True)
     ties = ties.astype(np.float64)
     variance = count * (count - 1) * (2 * count + 5) - (ties * (ties - 1) * (2 * ties + 5)).sum()
@@ -129,6 +128,16 @@ def mann_kendall(values: Floats) -> Trend:
         return Trend(s, 0.0, 1.0)
     z = (s - np.sign(s)) / np.sqrt(variance)
     return Trend(s, float(z), float(2 * special.ndtr(-abs(z))))
+
+
+def _rises(values: Floats) -> int:
+    """Count the pairs that rise less those that fall, half against half: n (log n)^2 steps."""
+    half = len(values) // 2
+    if half < _FEW:
+        return int(np.triu(np.sign(values - values[:, None])).sum())
+    early, late = np.sort(values[:half]), values[half:]
+    below = np.searchsorted(early, late, "left") + np.searchsorted(early, late, "right")
+    return int(below.sum()) - half * len(late) + _rises(values[:half]) + _rises(late)
 
 
 def prewhitened(values: Floats) -> Trend:
@@ -221,13 +230,20 @@ def _residual_phi(rest: Floats) -> float:
 
 
 def _covariance(steps: Floats, phi: float) -> Floats:
-    """Give the covariance of least squares' (intercept, slope) under noise of first order."""
-    from scipy.signal import lfilter
+    """Give the covariance of least squares' (intercept, slope) under noise of first order.
 
+    Args:
+        steps: 0, 1, …
+        phi: in [0, 1).
+    """
     design = np.column_stack((np.ones_like(steps), steps))
-    # V x is a sum of two geometric filters, one from each side.
-    ahead = np.asarray(lfilter([1.0], [1.0, -phi], design, axis=0))
-    behind = np.asarray(lfilter([1.0], [1.0, -phi], design[::-1], axis=0))[::-1]
+    # V x is a sum of two geometric filters, one from each side; of a constant and of a ramp each
+    # is a closed form.
+    powers, rest = phi**steps, 1 - phi
+    constant = (1 - phi * powers) / rest
+    ramp = steps / rest - phi * (1 - powers) / rest**2
+    ahead = np.column_stack((constant, ramp))
+    behind = np.column_stack((constant, steps[-1] * constant - ramp))[::-1]
     inner = design.T @ (ahead + behind - design)
     outer = np.linalg.inv(design.T @ design)
     return np.asarray(outer @ inner @ outer)

@@ -342,16 +342,15 @@ def _met(device: int | None, waiting: Intervals, pieces: Pieces, utid: int) -> l
         (order >= n).astype(np.int64), 2,
     )  # fmt: skip
     row = order[found.rows[:, 1]] - n
-    key, inverse = np.unique(
-        np.stack([pieces.cause[row].astype(np.int64), pieces.name[row]]), axis=1,
-        return_inverse=True,
-    )  # fmt: skip
-    total = np.zeros(key.shape[1], np.int64)
-    np.add.at(total, inverse.ravel(), found.end - found.ts)
+    width = int(pieces.name.max()) - NOBODY + 1  # names are numbered without holes
+    cell = pieces.cause[row].astype(np.int64) * width + (pieces.name[row] - NOBODY)
+    total = np.zeros(len(API) * width, np.int64)
+    np.add.at(total, cell, found.end - found.ts)
     return [
-        _row("cause", device, API[cause] or "host_op", dur, name_id=name, utid=utid)
-        for cause, name, dur in zip(*key.tolist(), total.tolist(), strict=True)
-    ]
+        _row("cause", device, API[at // width] or "host_op", int(total[at]),
+             name_id=at % width + NOBODY, utid=utid)
+        for at in np.flatnonzero(total).tolist()
+    ]  # fmt: skip
 
 
 def _calls(column: dict[str, Int64], mine: Int64, whole: tuple[int, int]) -> list[dict[str, Any]]:
