@@ -42,6 +42,7 @@ BENCH_EVENTS ?= 3e5
 bench: $(READY)         ## hot paths beside peers and limits; sizes: make bench BENCH_MB="5 100 1000"; of nsys and Perfetto traces: BENCH_KERNELS=3e6 BENCH_EVENTS=1e6
 	$(BIN)/python benchmarks/ingest.py --mb $(BENCH_MB) $(BENCH_OPTIONS)
 	$(BIN)/python benchmarks/query.py --mb $(lastword $(BENCH_MB))
+	$(BIN)/python benchmarks/analyses.py --mb 35 --kind real synthetic
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/projection.py
 	$(BIN)/python benchmarks/scaling.py
