@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 1 << 19
 """Rows held in memory; their room is reserved at once and touched as it fills."""
-BLOCK_ROWS = 16 * 1024
+BLOCK_ROWS = 32 * 1024
 """Rows of a block on disk, and of what is given at a time."""
 _SORT_BYTES = 28
 """What sorting takes for each row."""
