@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from traceql.analyses import _evidence, _warmup
+from traceql.analyses import _discoveries, _evidence, _warmup
 from traceql.analyses.anomaly.memory import LEVEL
 from traceql.model.result import Exhibit, Finding, Result, abstain, severity
 from traceql.model.units import format_bytes, format_ratio
@@ -158,8 +158,6 @@ def conclude(name: str, measured: pa.Table, q: float, least_effect: float) -> Re
         q: highest expected share of false steps.
         least_effect: a step below this multiple of its baseline is not told of.
     """
-    from scipy import stats
-
     rows = measured.to_pylist()  # one a device
     if not rows:
         return abstain(name, "no allocation was recorded", _NO_MEMORY)
@@ -168,7 +166,7 @@ def conclude(name: str, measured: pa.Table, q: float, least_effect: float) -> Re
         return abstain(name, "there are too few steps to compare", _NO_STEPS)
     for row in rows:
         _judge_row(row, least_effect)
-    adjusted = stats.false_discovery_control(np.concatenate([row["p"] for row in rows]))
+    adjusted = np.array(_discoveries.q_values(np.concatenate([row["p"] for row in rows])))
     at = np.cumsum([len(row["p"]) for row in rows])[:-1]
     findings = []
     for row, qs in zip(rows, np.split(adjusted, at), strict=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from traceql.analyses import _series
+from traceql.analyses import _discoveries, _series
 from traceql.analyses._series_sql import COUNTER, DEVICE, HOST, LEAST_STEPS, MEMORY, STEP
 from traceql.analyses.correlation import _coefficients
 from traceql.model.result import Exhibit, Finding, Result, abstain, severity
@@ -89,8 +89,6 @@ def _in_logarithms(plain: Any) -> Any:
 
 
 def _pairs(series: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    from scipy import stats
-
     plain = np.array([s["values"] for s in series], np.float64)
     rows = _in_logarithms(plain)
     whole = _coefficients.coefficients(rows)
@@ -100,7 +98,7 @@ def _pairs(series: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     inside = _coefficients.within(rows, quarter) if count >= 4 * _QUARTERS else whole.r
     first, second = np.triu_indices(len(series), 1)
     p_value = np.nan_to_num(whole.p_value[first, second], nan=1.0)
-    q_value = stats.false_discovery_control(p_value)
+    q_value = _discoveries.q_values(p_value)
     step = float(np.mean(series[0]["steps"]))
     deviation = plain.std(axis=1)
     found = []
