@@ -2075,7 +2075,8 @@ SELECT * FROM interval_merge_overlapping!((SELECT ts, dur FROM slice WHERE dur >
 === counters intervals with delta
 INCLUDE PERFETTO MODULE counters.intervals; SELECT id, ts, dur, value, next_value, delta_value FROM counter_leading_intervals!((SELECT id, ts, track_id, value FROM counter WHERE track_id = 2))
 ---
-(0, 1000, 20, 10.0, 20.0, None)
+(0, 1000, 10, 10.0, 10.0, None)
+(1, 1010, 10, 10.0, 20.0, 0.0)
 (2, 1020, 480, 20.0, None, 10.0)
 
 === sqlite version & quote

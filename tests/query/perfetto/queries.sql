@@ -126,7 +126,8 @@ SELECT c.ts, c.value, t.name FROM counter c JOIN counter_track t ON c.track_id =
 INCLUDE PERFETTO MODULE counters.intervals;
 SELECT ts, dur, value, delta_value FROM counter_leading_intervals!((SELECT * FROM counter WHERE track_id = 2))
 ---
-(1000, 20, 10.0, None)
+(1000, 10, 10.0, None)
+(1010, 10, 10.0, 0.0)
 (1020, 480, 20.0, 10.0)
 
 === lead as dur

@@ -1,4 +1,4 @@
-"""Sessions for many texts: one for all that make nothing, a new one for each that does."""
+"""Sessions for many texts: one for all that leave and find nothing, a new one for each other."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from traceql.query.perfetto.session import PerfettoSession
 if TYPE_CHECKING:
     from store_builder import BuiltStore, BuiltTrace
 
-_MAKES = re.compile(
-    r"\b(create\w*|drop|insert|replace\s+into|update|delete|import)\b", re.IGNORECASE
+_OWN = re.compile(
+    r"\b(create\w*|drop|insert|replace\s+into|update|delete|import)\b|(select\s+|,\s*|\.)\*",
+    re.IGNORECASE,
 )
+"""What makes something, and `*`, which shows columns that an earlier text of a session named."""
 
 
 class Sessions:
@@ -27,7 +29,7 @@ class Sessions:
     @contextmanager
     def of(self, sql: str) -> Iterator[PerfettoSession]:
         """Give a session in which nothing that the text makes is there."""
-        if _MAKES.search(sql):
+        if _OWN.search(sql):
             with PerfettoSession(self._traces, store=self._store) as session:
                 yield session
             return
