@@ -49,14 +49,15 @@ class Rule(NamedTuple):
 
 
 def measure(tables: Tables, least_steps: int) -> pa.Table:
-    """Say in which steady steps each operation comes.
+    """Say in which steady steps an operation comes.
 
     Args:
-        tables: op (is_device, name_id, ts, issued_ts; by operation), name, iteration.
+        tables: op (is_device, name_id, ts, issued_ts; of one operation, by issued_ts), name,
+            iteration.
         least_steps: in which an operation must come, and must not.
 
     Returns:
-        SCHEMA: a row of no name with the number of steps, then one for each operation.
+        SCHEMA, one row; of no name where the operation comes in too few steps, or too many.
     """
     iteration, rows = tables["iteration"], tables["op"]
     steady = _warmup.steady(iteration) if iteration.num_rows else None
@@ -64,24 +65,20 @@ def measure(tables: Tables, least_steps: int) -> pa.Table:
         return SCHEMA.empty_table()
     steps = _warmup.of_main_track(iteration).filter(pc.field("ts") >= steady.start)
     ts, end = steps["ts"].to_numpy(), (steps["ts"].to_numpy() + steps["dur"].to_numpy())
-    found: list[dict[str, Any]] = [{"step_count": len(ts)}]
-    if len(ts) < LEAST_STEPS or not rows.num_rows:
-        return pa.Table.from_pylist(found, SCHEMA)
-    named = dict(zip(*(tables["name"][c].to_pylist() for c in ("id", "text")), strict=True))
-    name_id, side = rows["name_id"].to_numpy(), rows["is_device"].to_numpy()
-    issued, begun = rows["issued_ts"].to_numpy(), rows["ts"].to_numpy()
-    edges = np.flatnonzero((np.diff(name_id) != 0) | (np.diff(side) != 0)) + 1
-    for part in np.split(np.arange(len(name_id)), edges):  # operations: some hundreds
-        mine = issued[part]
-        present = np.searchsorted(mine, end) > np.searchsorted(mine, ts)
+    row: dict[str, Any] = {"step_count": len(ts)}
+    if len(ts) >= LEAST_STEPS and rows.num_rows:
+        issued, begun = rows["issued_ts"].to_numpy(), rows["ts"].to_numpy()
+        present = np.searchsorted(issued, end) > np.searchsorted(issued, ts)
         if least_steps <= present.sum() <= len(ts) - least_steps:
-            found.append({
-                "step_count": len(ts), "name": named.get(int(name_id[part[0]])),
-                "is_device": bool(side[part[0]]), "present": present.tolist(),
-                "event_count": len(part), "start_ts": int(begun[part].min()),
-                "end_ts": int(begun[part].max()) + 1,
-            })  # fmt: skip
-    return pa.Table.from_pylist(found, SCHEMA)
+            names = tables["name"]
+            at = names["id"].to_numpy().searchsorted(rows["name_id"][0].as_py())
+            row |= {
+                "name": names["text"][int(at)].as_py(),
+                "is_device": bool(rows["is_device"][0].as_py()), "present": present.tolist(),
+                "event_count": len(issued), "start_ts": int(begun.min()),
+                "end_ts": int(begun.max()) + 1,
+            }  # fmt: skip
+    return pa.Table.from_pylist([row], SCHEMA)
 
 
 def conclude(name: str, measured: pa.Table, rule: Rule) -> Result:

@@ -30,8 +30,8 @@ chosen AS (
   SELECT is_device, name_id FROM op GROUP BY is_device, name_id
   HAVING count(*) BETWEEN $least_steps AND $most_events
   QUALIFY row_number() OVER (PARTITION BY is_device ORDER BY sum(cost) DESC, name_id) <= $most_ops)
-SELECT is_device, name_id, ts, issued_ts FROM op SEMI JOIN chosen USING (is_device, name_id)
-ORDER BY is_device, name_id, issued_ts
+SELECT name_id::BIGINT * 2 + is_device AS series, is_device, name_id, ts, issued_ts
+FROM op SEMI JOIN chosen USING (is_device, name_id)
 """
 
 
@@ -68,14 +68,14 @@ class Together:
     question: ClassVar[str] = "Which operations come in the same steps, and which never do?"
     needs: ClassVar[tuple[str, ...]] = ("iteration",)
     inputs: ClassVar[Mapping[str, Input]] = {
-        "name": Input("SELECT id, text FROM dim_name"),
-        "op": Input(_EVENTS),
+        "name": Input("SELECT id, text FROM dim_name ORDER BY id"),
+        "op": Input(_EVENTS, order_by=("issued_ts",), partition_by="series"),
     }
 
     q: float = 0.01
     least_phi: float = 0.3
     least_steps: int = 4
-    most_events: int = 2_000
+    most_events: int = 20_000
     most_ops: int = 200
     most_findings: int = 10
 
@@ -84,7 +84,7 @@ class Together:
             raise ValueError("q lies between 0 and 1")
 
     def measure(self, tables: Tables) -> pa.Table:
-        """Say in which steps each operation comes."""
+        """Say in which steps an operation comes."""
         from traceql.analyses.correlation import _presence
 
         return _presence.measure(tables, self.least_steps)
