@@ -91,12 +91,13 @@ FROM (
       json_extract_string(a.__text, '$.heapFlags') AS flags,
       json_extract_string(a.__text, '$.heapType') AS heap,
       json_extract_string(a.__text, '$.cpuPageProperty') AS page
-    -- Texts of args cost: without such a slice none is made.
+    -- Texts of args cost: without such a slice none is made. CASE keeps their check behind the join.
     FROM slice s JOIN (
       SELECT __id, __text FROM _slice_args
       WHERE EXISTS (SELECT 1 FROM slice WHERE category = 'dx12_memory')
     ) a ON a.__id = s.id
-    WHERE s.category = 'dx12_memory' AND s.dur <> -1 AND json_valid(a.__text)
+    WHERE s.category = 'dx12_memory' AND s.dur <> -1
+      AND CASE WHEN s.dur <> -1 THEN json_valid(a.__text) END
   )
 )
 WHERE warning IS NOT NULL;
