@@ -91,7 +91,7 @@ FROM (
       json_extract_string(a.__text, '$.heapFlags') AS flags,
       json_extract_string(a.__text, '$.heapType') AS heap,
       json_extract_string(a.__text, '$.cpuPageProperty') AS page
-    -- Texts of args cost: without such a slice none is made. CASE keeps their check behind the join.
+    -- Texts of args cost: without such a slice none is made. CASE keeps the check behind the join.
     FROM slice s JOIN (
       SELECT __id, __text FROM _slice_args
       WHERE EXISTS (SELECT 1 FROM slice WHERE category = 'dx12_memory')
