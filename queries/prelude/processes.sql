@@ -19,7 +19,7 @@
 --   trace: name of the trace.
 CREATE VIEW process AS
 SELECT
-  upid, upid AS id, pid, name, start_ts, end_ts, parent_upid,
+  upid AS id, upid, pid, name, start_ts, end_ts, parent_upid,
   TRY_CAST(args ->> '$.uid' AS BIGINT) AS uid, NULL::BIGINT AS android_appid,
   NULL::BIGINT AS android_user_id, cmdline,
   CASE WHEN args IS NOT NULL THEN upid::BIGINT * 8 + 3 END AS arg_set_id,
@@ -42,7 +42,7 @@ FROM stored.process;
 --   trace: name of the trace.
 CREATE VIEW thread AS
 SELECT
-  utid, utid AS id, tid, name, start_ts, end_ts, upid, is_main_thread,
+  utid AS id, utid, tid, name, start_ts, end_ts, upid, is_main_thread,
   coalesce(utid = 0 AND tid = 0 AND name = 'swapper', false) AS is_idle,
   NULL::BIGINT AS machine_id, tid_text, args, trace
 FROM stored.thread;

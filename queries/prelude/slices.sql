@@ -49,12 +49,11 @@ SELECT id, any_value(text) AS text FROM stored.dim_category GROUP BY id;
 -- the innermost, so joins that nobody asked for would cost every query.
 CREATE VIEW _lean_slice AS
 SELECT
-  s.id, s.ts, s.dur, s.track_id, c.text AS category, n.text AS name, s.depth,
-  NULL::BIGINT AS stack_id, NULL::BIGINT AS parent_stack_id, s.parent_id,
+  s.id, s.ts, s.dur, s.track_id, c.text AS category, n.text AS name, s.depth, s.parent_id,
   CASE WHEN s.args_id IS NOT NULL THEN s.id::BIGINT * 8 END AS arg_set_id,
   s.thread_ts, s.thread_dur,
   NULL::BIGINT AS thread_instruction_count, NULL::BIGINT AS thread_instruction_delta,
-  c.text AS cat, s.id AS slice_id,
+  c.text AS cat, s.id AS slice_id, NULL::BIGINT AS stack_id, NULL::BIGINT AS parent_stack_id,
   s.self_dur, s.correlation_id, s.name_id, s.category_id, s.trace,
   s.args_id, s.end_args_id, s.extra_id, s.end_extra_id,
   s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6, s.arg_7,
@@ -91,10 +90,9 @@ LEFT JOIN _name_by_id n ON n.id = s.name_id;
 --   trace: name of the trace.
 CREATE VIEW slice AS
 SELECT
-  s.id, s.ts, s.dur, s.track_id, s.category, s.name, s.depth, s.stack_id, s.parent_stack_id,
-  s.parent_id, s.arg_set_id,
+  s.id, s.ts, s.dur, s.track_id, s.category, s.name, s.depth, s.parent_id, s.arg_set_id,
   s.thread_ts, s.thread_dur, s.thread_instruction_count, s.thread_instruction_delta,
-  s.cat, s.slice_id, s.self_dur, s.correlation_id,
+  s.cat, s.slice_id, s.stack_id, s.parent_stack_id, s.self_dur, s.correlation_id,
   s.name_id, s.category_id,
   _merged(
     _filled(a.text, a.holes, s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6, s.arg_7,

@@ -294,7 +294,7 @@ SELECT
   trace
 FROM stored.trace WHERE false;
 
--- Newer name of `cpu_idle_time_in_state_counters`. No importer fills it yet.
+-- Another name of `cpu_idle_time_in_state_counters`, the newer one. No importer fills it yet.
 CREATE VIEW linux_cpu_idle_time_in_state_counters AS
 SELECT * FROM cpu_idle_time_in_state_counters;
 

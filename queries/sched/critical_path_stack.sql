@@ -47,8 +47,10 @@ WHERE j.dur > 0;
 --   of_utid: the thread.
 --   start_ts: where the interval begins, ns.
 --   length_dur: its length, ns.
---   with_process, with_thread: whether the thread's own lines name process and thread.
---   with_slices, with_blocking_slices: whether lines of slices have their names.
+--   with_process: whether the thread's own lines name its process.
+--   with_thread: whether they name the thread.
+--   with_slices: whether lines of its slices have their names.
+--   with_blocking_slices: likewise, of the slices of the thread that it waited for.
 -- Columns:
 --   id: of the state or the slice that the line tells of.
 --   ts, dur: the piece of time, ns.

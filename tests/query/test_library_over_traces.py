@@ -28,7 +28,8 @@ IDS = {
     "slice_out", "slice_in", "launch_slice_id", "frame_id", "callsite_id", "name_id",
     "category_id", "waker_utid", "ucpu", "ugpu", "gpu", "gpu_id", "mapping", "waker_id", "prev_id",
     "next_id", "root_id", "root_utid", "prev_runnable_id", "prev_wakeup_runnable_id",
-    "thread_state_id", "runnable_latency_id", "args_id", "end_args_id", "extra_id", "end_extra_id",
+    "thread_state_id", "sched_id", "runnable_latency_id", "args_id", "end_args_id", "extra_id",
+    "end_extra_id",
     "__id", "api_id", "call_id", "range_id", "range_name_id", "sync_id",
     "sync_name_id", "state_id",
 }  # fmt: skip

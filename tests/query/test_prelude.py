@@ -18,9 +18,9 @@ PERFETTO = {
     "thread_instruction_count thread_instruction_delta cat slice_id",
     "instant": "ts track_id name arg_set_id",
     "args": "id arg_set_id flat_key key int_value string_value real_value value_type display_value",
-    "thread": "id utid tid name start_ts end_ts upid is_main_thread machine_id",
-    "process": "id upid pid name start_ts end_ts parent_upid uid android_appid cmdline "
-    "arg_set_id machine_id",
+    "thread": "id utid tid name start_ts end_ts upid is_main_thread is_idle machine_id",
+    "process": "id upid pid name start_ts end_ts parent_upid uid android_appid "
+    "android_user_id cmdline arg_set_id machine_id",
     "track": "id name type dimension_arg_set_id parent_id source_arg_set_id machine_id "
     "track_group_id",
     "thread_track": "id name type parent_id source_arg_set_id machine_id utid",

@@ -200,7 +200,7 @@ def test_queries_from_several_threads(three) -> None:
 
 
 def test_a_table_given_to_a_macro_is_made(one) -> None:
-    assert len(one.sql("FROM counter_leading_intervals(counter)").fetchall()) == 2
+    assert len(one.sql("FROM counter_leading_intervals(counter)").fetchall()) == 3
 
 
 def test_results_made_after_the_first_query_are_seen(tmp_path) -> None:

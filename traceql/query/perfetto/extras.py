@@ -61,7 +61,7 @@ def shown(columns: Sequence[str], words: Collection[str]) -> list[int]:
     names = [column.lower() for column in columns]
     foreign = _OF_NO_TABLE_THERE
     if set(names) >= _MARKS_OF_SLICES:
-        foreign |= {"self_dur"}
+        foreign |= {"self_dur", "stack_id", "parent_stack_id"}
     return [i for i, name in enumerate(names) if name not in foreign or name in words]
 
 
