@@ -17,6 +17,7 @@ from traceql.errors import (
     StoreNotFound,
     TraceNotFound,
 )
+from traceql.model.tables import SCHEMA_VERSION
 from traceql.store import naming
 from traceql.store.catalog import MARKER, Store
 from traceql.store.manifest import Manifest
@@ -172,7 +173,7 @@ def test_a_damaged_manifest_spoils_one_trace_only(tmp_path: Path) -> None:
 def test_another_major_version_asks_for_migration(tmp_path: Path) -> None:
     store, (one,) = make.store_with(tmp_path / "s", 1)
     text = (one.path / "manifest.json").read_text()
-    (one.path / "manifest.json").write_text(text.replace('"1.0"', '"2.0"'))
+    (one.path / "manifest.json").write_text(text.replace(f'"{SCHEMA_VERSION}"', '"2.0"'))
 
     with pytest.raises(SchemaMismatch, match="store migrate"):
         _ = store.resolve("run1").manifest

@@ -178,6 +178,10 @@ def _ranks(column: pa.Array, *, descending: bool) -> npt.NDArray[np.generic]:
     return -np.where(values == -1, most, values)
 
 
+_WITH_HOLES = {"device", "process", "thread"}
+"""Tables whose numbers the tool gives, or keeps for what has no row."""
+
+
 class _Ids:
     """The ids that the tables of a trace give to their rows; read when first asked for."""
 
@@ -209,7 +213,7 @@ class _Ids:
         known = self._of(name)
         if name in self._twice:
             return f"{key} {self._twice[name]} is there twice"
-        if name != "device" and not known.all():
+        if name not in _WITH_HOLES and not known.all():
             return f"{key} is not numbered from 0: {int((~known).argmax())} is missing"
         return None
 
