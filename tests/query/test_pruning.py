@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from traceql.query.pruning import Need, needs
+from traceql.query.pruning import Need, first_rows, needs
+from traceql.query.session import Session
 
 
 def needed(text: str, parameters=None):
@@ -206,3 +207,41 @@ def test_other_files_are_not_opened(three, traces) -> None:
             assert three.sql(query, ["b" if "$1" in where[:12] else "z"]).fetchall() == [(6,)]
     finally:
         moved.rename(traces[2].path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("SELECT * FROM slice LIMIT 10", ("slice", 10)),
+        ("SELECT name, 1 FROM main.slices s LIMIT 5 OFFSET 2", ("slice", 7)),
+        ("SELECT * FROM thread LIMIT 0", ("thread", 0)),
+        ("SELECT * FROM slice", None),
+        ("SELECT * FROM slice ORDER BY ts LIMIT 10", None),
+        ("SELECT DISTINCT name FROM slice LIMIT 10", None),
+        ("SELECT * FROM slice WHERE dur > 3 LIMIT 10", None),
+        ("SELECT count(*) FROM slice LIMIT 10", None),
+        ("SELECT unnest([1, 2]), id FROM slice LIMIT 10", None),
+        ("SELECT * FROM slice, thread LIMIT 10", None),
+        ("SELECT * FROM gpu_kernel LIMIT 10", None),
+        ("SELECT * FROM slice LIMIT 10 PERCENT", None),
+        ("SELECT * FROM slice LIMIT (SELECT 3)", None),
+        ("WITH slice AS (SELECT 1) SELECT * FROM slice LIMIT 10", None),
+        ("SELECT * FROM slice LIMIT 10; SELECT 1", None),
+        ("SELECT * FROM slice GROUP BY ALL LIMIT 10", None),
+    ],
+)
+def test_first_rows_are_told_from_other_queries(text: str, expected) -> None:
+    row = duckdb.sql("SELECT json_serialize_sql($1::VARCHAR)", params=[text]).fetchall()[0]
+
+    assert first_rows(json.loads(row[0])["statements"]) == expected
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 10_000])
+def test_first_rows_open_few_files(store, traces, size: int) -> None:
+    with Session(traces, store=store) as session:
+        found = session.sql(f"SELECT id, name, trace FROM slice LIMIT {size}").fetchall()
+        whole = session.sql("SELECT id, name, trace FROM slice WHERE id >= 0").fetchall()
+
+        assert len(found) == min(size, len(whole))
+        assert set(found) <= set(whole)
+        assert (session._pruned is not None) == (size < len(whole))

@@ -67,6 +67,8 @@ class Mentions:
     """Whether the args of slices may be among the columns it reads."""
     needs: tuple[pruning.Need, ...] | None = None
     """What each place reads, where it is certain that not every trace matters."""
+    first_rows: tuple[str, int] | None = None
+    """The stored table of which the first rows are all that it reads, and how many."""
     aliases: set[str] = field(default_factory=set)
     single_names: set[str] = field(default_factory=set)
 
@@ -126,7 +128,10 @@ def examine(
         prefix = _EXPLAIN.match(text)
         shift = prefix.end() if prefix else 0
     tree = _tree(connection, text[shift:])
-    found = Mentions(needs=pruning.needs(tree, parameters) if several else None)
+    found = Mentions(
+        needs=pruning.needs(tree, parameters) if several else None,
+        first_rows=pruning.first_rows(tree) if several else None,
+    )
     for statement in tree:
         _collect(statement["node"], found, len(text[:shift].encode()))
     # A bare name that is a table's is the whole row of it.

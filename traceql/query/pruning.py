@@ -4,7 +4,8 @@ Every view of the library has a row's own trace in the column `trace`, and gives
 the union of what it gives for each. So a trace can be left out if every place where the query reads
 a view demands, in the WHERE of the same SELECT, another trace or a time at which the trace has no
 events. Only what is certain counts: constants and parameters joined by AND, carried from table to
-table by `a.trace = b.trace` and USING (trace) of inner and left joins. Whatever else a query does,
+table by `a.trace = b.trace` and USING (trace) of inner and left joins. A LIMIT over columns of one
+view, with nothing between, needs no more traces than have so many rows. Whatever else a query does,
 all its traces are read, and the answer is the same.
 """
 
@@ -40,6 +41,17 @@ _BOUNDS = {
     "COMPARE_LESSTHANOREQUALTO": "upper",
 }
 _MIRRORED = {"lower": "upper", "upper": "lower"}
+
+
+_WHOLE = {
+    "slice": "slice", "slices": "slice", "counter": "counter", "sched": "sched",
+    "sched_slice": "sched", "thread_state": "thread_state", "thread": "thread",
+    "process": "process",
+}  # fmt: skip
+"""Views that give each row of a stored table once, and that table."""
+
+_PASSED_ON = {"STAR", "COLUMN_REF", "CONSTANT"}
+_UNTOUCHED = ("where_clause", "group_expressions", "group_sets", "having", "sample", "qualify")
 
 
 class Need(NamedTuple):
@@ -86,6 +98,36 @@ def needs(tree: list[dict[str, Any]], parameters: Parameters = None) -> tuple[Ne
                 return None
             found.append(need)
     return tuple(found) or None
+
+
+def first_rows(tree: list[dict[str, Any]]) -> tuple[str, int] | None:
+    """Give the stored table whose first rows a query passes on, and how many; None: it does more.
+
+    Args:
+        tree: the statements as DuckDB serialises them.
+    """
+    if len(tree) != 1:
+        return None
+    node = tree[0].get("node", {})
+    modifiers, source = node.get("modifiers", ()), node.get("from_table") or {}
+    plain = (
+        node.get("type") == "SELECT_NODE"
+        and len(modifiers) == 1
+        and modifiers[0].get("limit_type") == "ROW_COUNT"
+        and not any(node.get(part) for part in _UNTOUCHED)
+        and node.get("aggregate_handling") == "STANDARD_HANDLING"
+        and not _entries(node.get("cte_map"))
+        and {item.get("class") for item in node.get("select_list", ())} <= _PASSED_ON
+        and source.get("type") == "BASE_TABLE"
+        and not source.get("sample")
+        and str(source.get("schema_name") or "main") == "main"
+    )
+    table = _WHOLE.get(str(source.get("table_name", "")).lower()) if plain else None
+    if table is None:
+        return None
+    given = [modifiers[0].get(part) for part in ("limit", "offset")]
+    counts = [_Scope(None)._value(part) if part else 0 for part in given]  # noqa: SLF001
+    return (table, sum(counts)) if all(map(_is_integer, counts)) else None
 
 
 @dataclass

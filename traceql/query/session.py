@@ -171,6 +171,8 @@ class Session:
 
     def _wanted(self, mentions: guard.Mentions) -> frozenset[str] | None:
         """Give the names of the traces that a query can read; None: all of them."""
+        if mentions.first_rows is not None and len(self.traces) > 1:
+            return self._with_first_rows(*mentions.first_rows)
         if mentions.needs is None or len(self.traces) == 1:
             return None
         names = frozenset(
@@ -179,6 +181,17 @@ class Session:
             if any(need.takes(trace.name, partial(_bounds, trace)) for need in mentions.needs)
         )
         return names if len(names) < len(self.traces) else None
+
+    def _with_first_rows(self, table: str, count: int) -> frozenset[str] | None:
+        """Give the first traces that have so many rows of a table; None: all of them."""
+        names, rows = set(), 0
+        for trace in self.traces:
+            file = trace.manifest.tables.get(table)
+            rows += file.rows if file is not None else 0
+            names.add(trace.name)
+            if rows >= count:
+                break
+        return frozenset(names) if len(names) < len(self.traces) else None
 
     def _translated(self, error: Exception, text: str, engine: _Engine) -> TraceQLError:
         return translate.translated(
