@@ -228,6 +228,8 @@ def test_other_files_are_not_opened(three, traces) -> None:
         ("WITH slice AS (SELECT 1) SELECT * FROM slice LIMIT 10", None),
         ("SELECT * FROM slice LIMIT 10; SELECT 1", None),
         ("SELECT * FROM slice GROUP BY ALL LIMIT 10", None),
+        ("SELECT * REPLACE ((SELECT max(dur) FROM slice) AS dur) FROM slice LIMIT 10", None),
+        ("SELECT COLUMNS(c -> c LIKE 'd%') FROM slice LIMIT 10", None),
     ],
 )
 def test_first_rows_are_told_from_other_queries(text: str, expected) -> None:

@@ -117,7 +117,7 @@ def first_rows(tree: list[dict[str, Any]]) -> tuple[str, int] | None:
         and not any(node.get(part) for part in _UNTOUCHED)
         and node.get("aggregate_handling") == "STANDARD_HANDLING"
         and not _entries(node.get("cte_map"))
-        and {item.get("class") for item in node.get("select_list", ())} <= _PASSED_ON
+        and all(map(_is_passed_on, node.get("select_list", ())))
         and source.get("type") == "BASE_TABLE"
         and not source.get("sample")
         and str(source.get("schema_name") or "main") == "main"
@@ -128,6 +128,12 @@ def first_rows(tree: list[dict[str, Any]]) -> tuple[str, int] | None:
     given = [modifiers[0].get(part) for part in ("limit", "offset")]
     counts = [_Scope(None)._value(part) if part else 0 for part in given]  # noqa: SLF001
     return (table, sum(counts)) if all(map(_is_integer, counts)) else None
+
+
+def _is_passed_on(item: dict[str, Any]) -> bool:
+    """Whether a column of an answer is one of the table's, or a constant."""
+    # What stands in `* REPLACE (…)` or `COLUMNS(…)` may be a query of its own.
+    return item.get("class") in _PASSED_ON and not (item.get("replace_list") or item.get("expr"))
 
 
 @dataclass
