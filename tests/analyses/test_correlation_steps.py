@@ -55,11 +55,26 @@ def test_between_phases_is_not_within() -> None:
 
 def test_the_lag_is_found() -> None:
     noise = np.random.default_rng(5).normal(size=203)
-    lag, r, p = _coefficients.lagged(noise[3:], noise[:-3], 8)
-    assert (lag, round(r)) == (3, 1)
-    assert p < 1e-6
-    back, _, _ = _coefficients.lagged(noise[:-3], noise[3:], 8)
-    assert back == -3
+    rows = np.stack((noise[3:], noise[:-3]))
+    found = _coefficients.lagged(rows, 8)
+    assert found.lag.tolist() == [[0, 3], [-3, 0]]
+    assert found.r.round() == pytest.approx(1)
+    assert (found.p_value < 1e-6).all()
+
+
+def test_no_other_lag_correlates_better() -> None:
+    rows = np.random.default_rng(6).normal(size=(3, 40)).cumsum(axis=1)
+    found = _coefficients.lagged(rows, 4)
+    center = rows - rows.mean(axis=1, keepdims=True)
+    for i, j in [(0, 1), (1, 0), (0, 2), (2, 1)]:
+        a, b = (c[1:] - (c[1:] @ c[:-1]) / (c @ c) * c[:-1] for c in (center[i], center[j]))
+        every = {
+            lag: np.corrcoef(a[max(-lag, 0) : 39 - max(lag, 0)],
+                             b[max(lag, 0) : 39 - max(-lag, 0)])[0, 1]
+            for lag in range(-4, 5)
+        }  # fmt: skip
+        best = max(every, key=lambda lag: abs(every[lag]))
+        assert (found.lag[i, j], found.r[i, j]) == (best, pytest.approx(every[best]))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 STRENGTHS = ((0.7, "very strong"), (0.5, "strong"), (0.3, "moderate"), (0.1, "weak"))
 _LEAST_INDEPENDENT = 4.0
+_FEW = 4
+"""Fewest pairs of values that are correlated at a lag."""
 
 
 class Coefficients(NamedTuple):
@@ -41,11 +43,7 @@ def pearson(rows: Floats) -> Floats:
     Returns:
         float64 [p, p].
     """
-    centered = rows - rows.mean(axis=1, keepdims=True)
-    norm = np.sqrt((centered**2).sum(axis=1))
-    flat = norm <= 1e-12 * np.abs(rows).max(axis=1, initial=0)
-    scaled = centered / np.where(flat, np.nan, norm)[:, None]
-    return np.asarray(np.clip(scaled @ scaled.T, -1.0, 1.0))
+    return _at_lag(rows, 0)
 
 
 def ranked(rows: Floats) -> Floats:
@@ -143,38 +141,64 @@ def within(rows: Floats, strata: NDArray[np.int64]) -> Floats:
     return pearson(rows - (sums / counts)[:, place])
 
 
-def lagged(first: Floats, second: Floats, most: int) -> tuple[int, float, float]:
-    """Find the lag at which two series correlate best, after prewhitening both.
+class Lagged(NamedTuple):
+    """The lag at which each pair of series correlates best; all [p, p].
 
-    Both are filtered by the first-order model of the first (Box & Jenkins 1976), so that memory
-    alone makes no peak.
+    Attributes:
+        lag: int64; positive: the second (column) follows the first (row). r: there.
+        p_value: two-sided, times the number of lags looked at.
+    """
+
+    lag: NDArray[np.int64]
+    r: Floats
+    p_value: Floats
+
+
+def lagged(rows: Floats, most: int) -> Lagged:
+    """Find the lag at which each pair of series correlates best, after prewhitening each.
+
+    Every series is filtered by its own first-order model (Haugh 1976), so that memory alone makes
+    no peak. Of lags that are equally good the least is taken.
 
     Args:
-        first: float64 [n].
-        second: float64 [n].
+        rows: float64 [p, n].
         most: lags from -most to most are looked at.
-
-    Returns:
-        The lag (positive: the second follows the first), r there, and its two-sided p, times the
-        number of lags looked at.
     """
-    from scipy import stats
+    from scipy import special
 
-    def whitened(values: Floats) -> Floats:
-        centered = values - values.mean()
-        power = float(centered @ centered)
-        phi = float(centered[1:] @ centered[:-1]) / power if power > 0 else 0.0
-        return np.asarray(centered[1:] - phi * centered[:-1])
+    white = _whitened(rows)
+    count = white.shape[1]
+    later = [_at_lag(white, lag) for lag in range(min(most, count - _FEW) + 1)]
+    best, r = np.zeros((len(rows), len(rows)), np.int64), np.zeros((len(rows), len(rows)))
+    for lag in range(1 - len(later), len(later)):
+        now = later[lag] if lag >= 0 else later[-lag].T
+        better = np.abs(now) > np.abs(r) + 1e-12  # never where it is nan
+        r[better], best[better] = now[better], lag
+    freedom = np.maximum(count - np.abs(best) - 2, 1)
+    t = r * np.sqrt(freedom / np.maximum(1 - r**2, 1e-300))
+    p_value = 2 * special.stdtr(freedom, -np.abs(t))
+    return Lagged(best, r, np.minimum(1.0, p_value * (2 * most + 1)))
 
-    a, b = whitened(first), whitened(second)
-    count = len(a)
-    best, found = 0, 0.0
-    for lag in range(-most, most + 1):
-        x, y = (a[: count - lag], b[lag:]) if lag >= 0 else (a[-lag:], b[: count + lag])
-        r = float(pearson(np.stack((x, y)))[0, 1]) if len(x) > 3 else 0.0
-        if np.isfinite(r) and abs(r) > abs(found) + 1e-12:
-            best, found = lag, r
-    left = count - abs(best)
-    t = found * np.sqrt(max(left - 2, 1) / max(1 - found**2, 1e-300))
-    p_value = float(2 * stats.t.sf(abs(t), max(left - 2, 1)))
-    return best, found, min(1.0, p_value * (2 * most + 1))
+
+def _whitened(rows: Floats) -> Floats:
+    centered = rows - rows.mean(axis=1, keepdims=True)
+    power = (centered**2).sum(axis=1)
+    beside = (centered[:, 1:] * centered[:, :-1]).sum(axis=1)
+    phi = np.divide(beside, power, out=np.zeros_like(power), where=power > 0)
+    return np.asarray(centered[:, 1:] - phi[:, None] * centered[:, :-1])
+
+
+def _at_lag(rows: Floats, lag: int) -> Floats:
+    """Correlate every row with every row that many steps later."""
+    early = _unit(rows[:, : rows.shape[1] - lag])
+    late = early if lag == 0 else _unit(rows[:, lag:])
+    return np.asarray(np.clip(early @ late.T, -1.0, 1.0))
+
+
+def _unit(rows: Floats) -> Floats:
+    """Center every row and make it of length 1; nan where it does not vary."""
+    centered = rows - rows.mean(axis=1, keepdims=True)
+    norm = np.sqrt((centered**2).sum(axis=1))
+    flat = norm <= 1e-12 * np.abs(rows).max(axis=1, initial=0)
+    centered /= np.where(flat, np.nan, norm)[:, None]
+    return np.asarray(centered)

@@ -22,6 +22,8 @@ _REMEDY = (
 _SHOWN = 500
 _QUARTERS = 4
 _STILL = 1e-9
+_WORTH_A_LOOK = 0.2
+"""Pairs with a greater q are only counted."""
 _COLUMNS = {
     "first": pa.string(), "second": pa.string(), "kind": pa.string(), "steps": pa.int64(),
     "independent": pa.float64(), "r": pa.float64(), "r_low": pa.float64(), "r_high": pa.float64(),
@@ -101,14 +103,14 @@ def _pairs(series: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     q_value = _discoveries.q_values(p_value)
     step = float(np.mean(series[0]["steps"]))
     deviation = plain.std(axis=1)
+    lags = _lags(rows, first, second, np.asarray(q_value) <= _WORTH_A_LOOK)
     found = []
-    for i, j, p, q in zip(first.tolist(), second.tolist(), p_value, q_value, strict=True):
+    each = zip(first.tolist(), second.tolist(), p_value, q_value, lags, strict=True)
+    for i, j, p, q, lag in each:
         r, a, b = float(whole.r[i, j]), series[i], series[j]
         low, high = float(whole.low[i, j]), float(whole.high[i, j])
-        significant = q <= 0.2  # the rest is only counted
         times = a["unit"] == b["unit"] == "ns"
         swing = abs(r) * float(min(deviation[i], deviation[j])) / step if step and times else None
-        lag = _lag(rows[i], rows[j]) if significant and count >= 4 * LEAST_STEPS else None
         found.append({
             "first": _label(a), "second": _label(b), "kind": _kind(a["kind"], b["kind"]),
             "steps": count, "independent": float(whole.independent[i, j]), "r": r, "r_low": low,
@@ -122,10 +124,15 @@ def _pairs(series: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def _lag(first: Any, second: Any) -> int | None:
-    """Give the lag, where it is certain."""
-    lag, _, p = _coefficients.lagged(first, second, min(8, len(first) // 8))
-    return lag if p <= 0.01 else None
+def _lags(rows: Any, first: Any, second: Any, asked: Any) -> list[int | None]:
+    """Give the lag of each pair that is asked for, where it is certain."""
+    count = rows.shape[1]
+    if count < 4 * LEAST_STEPS or not asked.any():
+        return [None] * len(first)
+    found = _coefficients.lagged(rows, min(8, count // 8))
+    certain = asked & (found.p_value[first, second] <= 0.01)
+    each = zip(certain.tolist(), found.lag[first, second].tolist(), strict=True)
+    return [lag if known else None for known, lag in each]
 
 
 def guard(r: float, straight: float, inside: float) -> str:
