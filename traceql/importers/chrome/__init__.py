@@ -30,13 +30,14 @@ class Chrome:
     Attributes:
         path: `slow` reads event by event, `fast` by compiled kernels, with the same rows as
             result; `auto` takes fast for texts of 30 MB and more.
-        threads: that scan on the fast path; 0: as many as there are cores, at most 4.
+        threads: that the fast path works on; 0: as many as there are cores, at most 2, since one
+            scans faster than the rows are taken.
         block_bytes: how much the fast path scans at a time.
     """
 
     path: str = "auto"
     threads: int = 0
-    block_bytes: int = 8 << 20
+    block_bytes: int = 16 << 20
 
     def __post_init__(self) -> None:
         if self.path not in {"auto", "fast", "slow"}:

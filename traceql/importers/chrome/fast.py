@@ -63,7 +63,7 @@ class Fast:
 
     Args:
         odd: reads an event that is not plain.
-        threads: that scan.
+        threads: that work, the caller's among them.
         block_bytes: how much text is scanned at a time.
     """
 

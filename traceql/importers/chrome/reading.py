@@ -77,7 +77,7 @@ class Reading:
         options = self._options
         return Fast(
             self._context, self._kineto, self._odd_event,
-            threads=options.threads or min(os.cpu_count() or 1, 4),
+            threads=options.threads or min(os.cpu_count() or 1, 2),
             block_bytes=options.block_bytes,
         )  # fmt: skip
 

@@ -32,7 +32,7 @@ def scanned(
         lexicons: those at rest; they are used, and put back in the end.
         lifted: keys of args whose integers are lifted.
         kineto: knows the roles of categories.
-        threads: 1: in the caller's thread.
+        threads: how many work, the caller's counted; 1: it scans itself.
 
     Yields:
         Each part with the lexicon of its numbers and its columns, valid until the next is asked
@@ -45,12 +45,13 @@ def scanned(
             _put_back(lexicons, lexicon)
         return
     waiting: deque[tuple[Part, Lexicon, Future[Columns]]] = deque()
-    with ThreadPoolExecutor(threads, "traceql-scan") as pool:
+    # Each part that waits needs a lexicon of its own, and each lexicon learns all texts anew.
+    with ThreadPoolExecutor(threads - 1, "traceql-scan") as pool:
         try:
             for part in parts:
                 lexicon = lexicons.pop() if lexicons else Lexicon(lifted, kineto)
                 waiting.append((part, lexicon, pool.submit(_scan, lexicon, part)))
-                if len(waiting) > threads:
+                if len(waiting) >= threads:
                     yield from _next(waiting, lexicons)
             while waiting:
                 yield from _next(waiting, lexicons)
