@@ -59,10 +59,10 @@ def where(values: Int64, has: Bool) -> Values:
     return Values(values, bits)
 
 
-def values_of(column: pa.Array) -> Values | None:
+def values_of(column: pa.Array, *, wide: bool = True) -> Values | None:
     """Read an integer, boolean or floating-point column; None: it has no value at all.
 
-    Floating-point values become the integers of the same bits.
+    Floating-point values become the integers of the same bits; with `wide`, all become int64.
     """
     count = len(column)
     if column.null_count == count:
@@ -78,7 +78,7 @@ def values_of(column: pa.Array) -> Values | None:
         np.dtype(np.int64) if pa.types.is_floating(column.type) else column.type.to_pandas_dtype()
     )
     values = np.frombuffer(column.buffers()[1], kind)[column.offset : column.offset + count]
-    return Values(values.astype(np.int64, copy=False), bits)
+    return Values(values.astype(np.int64, copy=False) if wide else values, bits)
 
 
 def array_of(column: Values | None, kind: pa.DataType, rows: int) -> pa.Array:

@@ -190,6 +190,43 @@ class PackedFile:
         self._path.unlink(missing_ok=True)
 
 
+class BytesFile:
+    """Blocks of bytes, written once and read in any order; a full disk is StoreFull."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._end = path, 0
+        try:
+            self._file = path.open("w+b", buffering=0)
+        except OSError as error:
+            raise StoreFull(path, None, None) from error
+
+    def append(self, data: NDArray[np.uint8]) -> int:
+        """Write a block; give where it begins."""
+        begin, left = self._end, memoryview(data.data)
+        self._end += len(left)
+        try:
+            while left:
+                left = left[self._file.write(left) or 0 :]
+        except OSError as error:
+            raise StoreFull(self._path, None, None) from error
+        return begin
+
+    def read(self, offset: int, room: NDArray[np.uint8]) -> None:
+        """Read what begins at `offset` to `room`, all of it."""
+        left = memoryview(room.data)
+        self._file.seek(offset)
+        while left:
+            read = self._file.readinto(left)
+            if not read:
+                raise StoreError(f"{self._path} was cut short.")
+            left = left[read:]
+
+    def remove(self) -> None:
+        """Forget all blocks."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
 def slim(rows: pa.RecordBatch) -> pa.RecordBatch:
     """Give columns of nulls only the type null, which takes no room."""
     if not any(column.null_count == len(column) for column in rows.columns):

@@ -94,6 +94,7 @@ equal32 = _compare_to_byte("==", 32)
 below32 = _compare_to_byte("<", 32)
 below64 = _compare_to_byte("<", 64)
 load8: Callable[[int], int] = _load(8, "uint8")
+load32: Callable[[int], int] = _load(32, "int32")
 load64: Callable[[int], Mask] = _load(64, "uint64")
 
 
