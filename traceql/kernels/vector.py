@@ -89,6 +89,16 @@ def _load(bits: int, kind: str) -> Callable[[int], Any]:
     return cast("Callable[[int], Any]", intrinsic(typed))
 
 
+def _load_signed(_context: Any, _address: Any) -> Any:
+    def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], _ir().IntType(32).as_pointer())
+        loaded = builder.load(pointer)
+        loaded.align = 1
+        return builder.sext(loaded, _ir().IntType(64))
+
+    return _signature("int64", "int64"), lower
+
+
 equal64 = _compare_to_byte("==", 64)
 equal32 = _compare_to_byte("==", 32)
 below32 = _compare_to_byte("<", 32)
@@ -96,6 +106,7 @@ below64 = _compare_to_byte("<", 64)
 load8: Callable[[int], int] = _load(8, "uint8")
 load32: Callable[[int], int] = _load(32, "int32")
 load64: Callable[[int], Mask] = _load(64, "uint64")
+load_int32 = cast("Callable[[int], int]", intrinsic(_load_signed))
 
 
 def _differ(_context: Any, _left: Any, _right: Any) -> Any:

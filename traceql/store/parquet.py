@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from traceql.model.tables import SCHEMA_VERSION, Table
 from traceql.store import durable
@@ -18,6 +18,8 @@ from traceql.store.manifest import TableFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from traceql.store.row_groups import RowGroups
 
 ROW_GROUP = 131_072
 """Rows of a row group; the last one is shorter."""
@@ -35,27 +37,15 @@ class TableWriter:
     """Writes the rows of one table of a trace, however they are cut into batches."""
 
     def __init__(self, table: Table, path: Path) -> None:
-        import pyarrow.parquet as pq
-
         self._path, self._about = path, _metadata(table)
         self._schema = table.stored_schema
+        self._table = table
         self._pending: list[pa.RecordBatch] = []
         self._count = 0
         self._rows = 0
         self._min_ts: int | None = None
         self._max_end: int | None = None
-        dictionary, encodings = encodings_of(table)
-        self._writer = pq.ParquetWriter(
-            path,
-            self._schema,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=dictionary,
-            column_encoding=encodings,
-            write_statistics=True,
-            store_schema=False,
-            sorting_columns=_sorting_columns(table, self._schema) or None,
-        )
+        self._groups: RowGroups | None = None
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Take rows of stored shape; texts may be dictionary-encoded.
@@ -64,7 +54,7 @@ class TableWriter:
             ValueError: columns or types differ from the stored schema.
             OSError: the disk refuses.
         """
-        rows = _as_stored(rows, self._schema, self._path.stem)
+        _check(rows, self._schema, self._path.stem)
         self._look_at_times(rows)
         self._pending.append(rows)
         self._count += rows.num_rows
@@ -73,10 +63,12 @@ class TableWriter:
 
     def close(self) -> TableFile:
         """Write what is left, bring it to the disk, and say what the file holds."""
-        if self._count:
-            self._write(self._count)
-        self._writer.add_key_value_metadata(self._about)
-        self._writer.close()
+        if self._groups is None:
+            self._write_small()
+        else:
+            if self._count:
+                self._write(self._count)
+            self._groups.close(self._about)
         durable.sync(self._path)
         return TableFile(
             rows=self._rows,
@@ -89,21 +81,70 @@ class TableWriter:
     def abandon(self) -> None:
         """Let go of the file, whatever state it is in."""
         self._pending.clear()
-        with suppress(OSError):  # a full disk: the folder is about to be removed
-            self._writer.close()
+        if self._groups is not None:
+            with suppress(OSError):  # a full disk: the folder is about to be removed
+                self._groups.abandon()
 
     def _write(self, count: int) -> None:
-        import pyarrow as pa
-
-        # One piece per column: page boundaries must not depend on how rows arrived.
-        rows = pa.Table.from_batches(self._pending, self._schema)
+        """Write the first rows that wait, in row groups."""
+        rows = self._pending[0]
         if len(self._pending) > 1:
-            rows = rows.combine_chunks()
-        self._writer.write_table(rows.slice(0, count), row_group_size=ROW_GROUP)
+            rows = self._joined().to_batches()[0]
+        if self._groups is None:
+            self._groups = self._begin()
+        for start in range(0, count, ROW_GROUP):
+            self._groups.write(rows.slice(start, min(ROW_GROUP, count - start)))
         rest = rows.slice(count)
-        self._pending = rest.to_batches() if rest.num_rows else []
+        self._pending = [rest] if rest.num_rows else []
         self._count = rest.num_rows
         self._rows += count
+
+    def _joined(self) -> pa.Table:
+        """Give all rows that wait, in one piece per column, texts as they are."""
+        import pyarrow as pa
+
+        parts = []
+        for rows in self._pending:
+            columns = [
+                column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+                for column in rows.columns
+            ]
+            parts.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+        return pa.Table.from_batches(parts, self._schema).combine_chunks()
+
+    def _begin(self) -> RowGroups:
+        from traceql.store.row_groups import RowGroups
+
+        return RowGroups(
+            self._path,
+            self._schema,
+            repeating=encodings_of(self._table)[0],
+            sorted_by=_sorting_columns(self._table, self._schema),
+            most_rows=ROW_GROUP,
+        )
+
+    def _write_small(self) -> None:
+        """Write all rows by the library: kernels would take longer to load than this."""
+        import pyarrow.parquet as pq
+
+        dictionary, encodings = encodings_of(self._table)
+        columns = _sorting_columns(self._table, self._schema)
+        writer = pq.ParquetWriter(
+            self._path,
+            self._schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=dictionary,
+            column_encoding=encodings,
+            write_statistics=True,
+            store_schema=False,
+            sorting_columns=[pq.SortingColumn(column) for column in columns] or None,
+        )
+        with writer:
+            # One piece per column: page boundaries must not depend on how rows arrived.
+            writer.write_table(self._joined())
+            writer.add_key_value_metadata(self._about)
+        self._rows = self._count
 
     def _look_at_times(self, rows: pa.RecordBatch) -> None:
         if rows.num_rows == 0 or "ts" not in self._schema.names:
@@ -166,29 +207,25 @@ def _metadata(table: Table) -> dict[bytes, bytes]:
     }
 
 
-def _sorting_columns(table: Table, schema: pa.Schema) -> list[Any]:
+def _sorting_columns(table: Table, schema: pa.Schema) -> list[int]:
     """Declare the order to other readers, up to the first key that Parquet has no word for."""
-    import pyarrow.parquet as pq
-
     columns = []
     for key in table.sorted_by:
         if key not in schema.names:
             break  # `dur desc` has unclosed slices (-1) first
-        columns.append(pq.SortingColumn(schema.get_field_index(key)))
+        columns.append(schema.get_field_index(key))
     return columns
 
 
-def _as_stored(rows: pa.RecordBatch, schema: pa.Schema, name: str) -> pa.RecordBatch:
+def _check(rows: pa.RecordBatch, schema: pa.Schema, name: str) -> None:
+    """Raise ValueError unless rows have stored shape, but for dictionaries of texts."""
     import pyarrow as pa
 
     if rows.schema.equals(schema):
-        return rows
+        return
     if rows.schema.names != schema.names:
         raise ValueError(f"{name}: columns are {rows.schema.names}, not {schema.names}")
-    columns = []
-    for column, field in zip(rows.columns, schema, strict=True):
-        plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-        if plain.type != field.type:
-            raise ValueError(f"{name}.{field.name}: type is {column.type}, not {field.type}")
-        columns.append(plain)
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    for found, field in zip(rows.schema, schema, strict=True):
+        kind = found.type.value_type if pa.types.is_dictionary(found.type) else found.type
+        if kind != field.type:
+            raise ValueError(f"{name}.{field.name}: type is {found.type}, not {field.type}")

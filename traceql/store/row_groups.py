@@ -1,0 +1,134 @@
+"""A Parquet file of row groups that kernels encode; for tables that fill at least one.
+
+The footer is as the library writes it: any reader of Parquet reads the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from traceql.store.columns import BYTE_ARRAY, ColumnChunk, ColumnEncoder, physical_type
+from traceql.store.thrift import I16, I32, Struct, Value, struct
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MAGIC = b"PAR1"
+_VERSION = 2
+_REQUIRED, _OPTIONAL = 0, 1
+_UTF8 = 0
+_STRING = struct({1: struct({})})
+_ORDER_OF_TYPES = struct({1: struct({})})
+
+
+class RowGroups:
+    """Writes row groups to a file, and what they are at its end."""
+
+    def __init__(
+        self,
+        path: Path,
+        schema: pa.Schema,
+        *,
+        repeating: Collection[str],
+        sorted_by: Sequence[int],
+        most_rows: int,
+    ) -> None:
+        """Open a file.
+
+        Args:
+            path: the file; what is there is written over.
+            schema: of types that stored tables have.
+            repeating: names of columns that get a dictionary.
+            sorted_by: which columns rows ascend by, nulls last.
+            most_rows: of a row group.
+        """
+        self._schema = schema
+        self._repeating = frozenset(repeating)
+        self._sorting = [
+            struct({1: I32(column), 2: False, 3: False}) for column in sorted_by
+        ] or None
+        self._encoder = ColumnEncoder(most_rows)
+        self._groups: list[Struct] = []
+        self._rows = 0
+        self._file = path.open("wb")
+        self._file.write(_MAGIC)
+        self._at = len(_MAGIC)
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        """Write a row group.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        start, columns, plain_bytes = self._at, [], 0
+        for column, field in zip(rows.columns, self._schema, strict=True):
+            repeats = field.name in self._repeating
+            chunk = self._encoder.encode(column, repeats=repeats, optional=field.nullable)
+            columns.append(struct({2: self._at, 3: self._about(chunk, field.name, len(rows))}))
+            self._file.write(chunk.pages)
+            self._at += len(chunk.pages)
+            plain_bytes += chunk.plain_bytes
+        self._groups.append(
+            struct({
+                1: columns, 2: plain_bytes, 3: len(rows), 4: self._sorting,
+                5: start, 6: self._at - start, 7: I16(len(self._groups)),
+            })
+        )  # fmt: skip
+        self._rows += len(rows)
+
+    def close(self, about: Mapping[bytes, bytes]) -> None:
+        """Write the footer, with texts about the file, and close it.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        root = struct({4: "schema", 5: I32(len(self._schema))})
+        footer = struct({
+            1: I32(_VERSION),
+            2: [root, *(_element(field) for field in self._schema)],
+            3: self._rows,
+            4: self._groups,
+            5: [struct({1: key, 2: value}) for key, value in about.items()],
+            6: "traceql",
+            7: [_ORDER_OF_TYPES] * len(self._schema),
+        }).written  # fmt: skip
+        self._file.write(footer + len(footer).to_bytes(4, "little") + _MAGIC)
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Close the file as it is.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self._file.close()
+
+    def _about(self, chunk: ColumnChunk, name: str, rows: int) -> Struct:
+        with_dictionary = chunk.dictionary_bytes > 0
+        return struct({
+            1: I32(chunk.kind),
+            2: [I32(encoding) for encoding in chunk.encodings],
+            3: [name],
+            4: I32(chunk.codec),
+            5: rows,
+            6: chunk.plain_bytes,
+            7: len(chunk.pages),
+            9: self._at + chunk.dictionary_bytes,
+            11: self._at if with_dictionary else None,
+            12: chunk.statistics,
+        })  # fmt: skip
+
+
+def _element(field: pa.Field) -> Struct:
+    kind = physical_type(field.type)
+    is_text = kind == BYTE_ARRAY and str(field.type) == "string"
+    fields: dict[int, Value | None] = {
+        1: I32(kind),
+        3: I32(_OPTIONAL if field.nullable else _REQUIRED),
+        4: field.name,
+        6: I32(_UTF8) if is_text else None,
+        10: _STRING if is_text else None,
+    }
+    return struct(fields)
