@@ -98,6 +98,7 @@ def _kernels() -> Check:
     with tempfile.TemporaryDirectory(prefix="traceql-doctor-") as folder:
         try:
             _scan(Path(folder))
+            _encode(Path(folder))
             count = _run_sql_kernels()
         except TraceQLError as error:
             return Check("kernels", "broken", str(error))
@@ -121,6 +122,21 @@ def _scan(folder: Path) -> None:
     db = database.open(folder / "store", create=True)
     # So little memory that rows have to be sorted in parts and merged.
     db.ingest(trace, options={"path": "fast", "threads": 1}, memory_limit_bytes=1 << 20)
+
+
+def _encode(folder: Path) -> None:
+    """Encode columns of a table, which only large ones need."""
+    import pyarrow as pa
+
+    from traceql.store.row_groups import RowGroups
+
+    columns = {"few": pa.array([1, 1, 2]), "many": pa.array([1, None, 3]), "text": ["a", "b", "c"]}
+    rows = pa.RecordBatch.from_pydict(columns)
+    file = RowGroups(
+        folder / "rows.parquet", rows.schema, repeating=["few"], sorted_by=[], most_rows=len(rows)
+    )
+    file.write(rows)
+    file.close({})
 
 
 def _run_sql_kernels() -> int:
