@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -84,12 +85,18 @@ def values_of(column: pa.Array, *, wide: bool = True) -> Values | None:
 def array_of(column: Values | None, kind: pa.DataType, rows: int) -> pa.Array:
     """Give an Arrow array of a column of numbers; None: of nulls."""
     if column is None:
-        return pa.nulls(rows, kind)
+        return _nulls(rows, kind)
     values = column.values
     if not pa.types.is_floating(kind):
         values = values.astype(kind.to_pandas_dtype(), copy=False)
     valid = None if column.bits is None else pa.py_buffer(column.bits)
     return pa.Array.from_buffers(kind, rows, [valid, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+@lru_cache(maxsize=16)
+def _nulls(rows: int, kind: pa.DataType) -> pa.Array:
+    """Give nulls; those of whole batches are asked for again and again, and nobody changes them."""
+    return pa.nulls(rows, kind)
 
 
 def texts_of(column: pa.Array) -> Texts:
