@@ -167,7 +167,11 @@ def test_a_workload_is_one_trace_and_its_passes_share_dispatches(tmp_path: Path)
     rows = (
         '0,"copy(int, int) [clone .kd]",2,64,64,64,16,N/A,1000,1500\n1,b,2,64,64,64,8,3,2000,2100\n'
     )
-    system = "workload_name,command,ip_blocks,gpu_arch,hostname\nv,./secret,SQ,gfx90a,h\n"
+    system = (
+        "workload_name,command,ip_blocks,gpu_arch,hostname,gpu_model,cu_per_gpu,wave_size,"
+        "workgroup_max_size,max_waves_per_cu,max_sclk,max_mclk\n"
+        "v,./secret,SQ,gfx90a,h,MI200,104,64,1024,32,1700,\n"
+    )
     files = {
         "pmc_perf.csv": WORKLOAD + rows,
         "SQ_WAVES.csv": WORKLOAD + rows,
@@ -183,11 +187,19 @@ def test_a_workload_is_one_trace_and_its_passes_share_dispatches(tmp_path: Path)
         ).fetchall()
         roofs = made.sql("SELECT sum(value) FROM profile WHERE metric = 'HBMBw'").fetchall()
         told = dict(made.sql("SELECT name, str_value FROM metadata").fetchall())
+        devices = made.sql(
+            "SELECT device_id, name, compute_major, multiprocessor_count, warp_size, clock_hz, "
+            "memory_clock_hz, max_threads_per_multiprocessor, contains(args, 'secret') FROM device"
+        ).fetchall()
+        limits = made.sql("SELECT architecture, max_warp_count FROM gpu_device_limit").fetchall()
+    assert devices == [(2, "MI200", 9, 104, 64, 1.7e9, None, 2048, False)]
+    assert limits == [("gfx90a", 32)]
     assert slices == [(1000, 500, "copy(int, int)"), (2000, 100, "b")]
     one = [("0", "SQ_WAVES", 16.0), ("1", "SQ_WAVES", 8.0), ("1", "TCC_HIT[0]", 3.0)]
     assert values == [(file, *row) for file in ("SQ_WAVES", "pmc_perf") for row in one]
     assert roofs == [(2778.0,)]
-    assert told == {"rocprof_compute.ip_blocks": "SQ", "rocprof_compute.gpu_arch": "gfx90a"}
+    assert told["rocprof_compute.ip_blocks"] == "SQ"
+    assert not {"rocprof_compute.command", "rocprof_compute.hostname"} & set(told)
     with opened(path, tmp_path, keep_environment=True) as kept:
         told = dict(kept.sql("SELECT name, str_value FROM metadata").fetchall())
     assert told["rocprof_compute.command"] == "./secret"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from traceql.model.protocols import Chunk, Head, Match, Source
 
-VERSION = "1"
+VERSION = "2"
 
 _TABLES = frozenset({"KERN", "HIP", "HSA", "COPY", "OPS", "rocTX"})
 _SQLITE = b"SQLite format 3\0"

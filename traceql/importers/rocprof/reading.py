@@ -19,6 +19,7 @@ from traceql.importers.rocprof.events import Events
 from traceql.importers.rocprof.json_events import JsonEvents
 from traceql.importers.rocprof.lines import Lines
 from traceql.importers.rocprof.markers import POP, PUSH, Marker, edges
+from traceql.importers.rocprof.system import gpu_facts
 
 if TYPE_CHECKING:
     from traceql.model.protocols import Chunk, Source
@@ -53,6 +54,8 @@ class Reading:
         self._events = Events(self._trace)
         self._damage: list[tuple[str, int, str]] = []
         self._any_row = False
+        self._told: dict[str, str] = {}
+        """What a workload tells of its system; names in lower case."""
 
     def chunks(self) -> Iterator[Chunk]:
         """Give the chunks of all files.
@@ -78,6 +81,9 @@ class Reading:
                 yield chunk
         if not self._any_row:
             raise CorruptTrace(self._source.path, 0, "there is no whole row in it")
+        if self._told:
+            for number in self._trace.actors.devices:
+                self._trace.describe(number, gpu_facts(self._told))
         yield from self._trace.end([*self._damage, *self._source.damage])
 
     def _files(self) -> list[tuple[str, Source]]:
@@ -175,6 +181,7 @@ class Reading:
             value = column[0].as_py()
             if value and (self._keep or name.lower() not in _PRIVATE):
                 self._trace.metadata.setdefault(f"rocprof_compute.{name}", value)
+                self._told.setdefault(name.lower(), value)
 
     def _base(self, file: Source) -> Iterator[Chunk]:
         """Give the tables of a database of v1, read as texts like those of a CSV."""
