@@ -24,3 +24,10 @@ def test_slopes_of_all_pairs(values):
 def test_a_lag_lies_within_the_series():
     with pytest.raises(ValueError):
         series.slopes([1.0, 2.0], [2])
+
+
+@settings(max_examples=100)
+@given(st.lists(st.integers(-5, 5) | numbers, max_size=40))
+def test_pairs_that_rise_less_those_that_fall(values):
+    pairs = itertools.combinations(values, 2)
+    assert series.rises(values) == sum((a < b) - (a > b) for a, b in pairs)

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 QUICK_PAIRS = 4_000
 """Enough for a slope that is asked for again and again; an eighth less sure than that of all."""
+LONG_PAIRS = 128_000
+"""Of a series too long for all pairs: some hundred long lags say as much as all."""
 _LEAST = 4
 _BATCH = 5
-_FEW = 32
 _ON_LINE = 2.5
 _ONE_SIDED = 1.645
 
@@ -68,8 +69,8 @@ class Trend(NamedTuple):
 def theil_sen(values: Floats, most_pairs: int = 500_000) -> float:
     """Give the median of the slopes of all pairs (Theil 1950, Sen 1968), per step.
 
-    Where there are more than `most_pairs`, pairs are taken at that many regular long lags, which
-    carry most of what all say (Theil's incomplete method).
+    Where there are more than `most_pairs`, pairs are taken at regular long lags, which carry most
+    of what all say (Theil's incomplete method): so many as give them, or `LONG_PAIRS`.
 
     Args:
         values: float64 [n], n >= 2, one per step.
@@ -79,7 +80,7 @@ def theil_sen(values: Floats, most_pairs: int = 500_000) -> float:
     if count * (count - 1) // 2 <= most_pairs:
         lags = np.arange(1, count)
     else:
-        many = 1 + most_pairs // count
+        many = 1 + min(most_pairs, LONG_PAIRS) // count
         lags = np.unique(np.linspace(count // 4, count - count // 8, many).astype(np.int64))
     return _median_in(series.slopes(values, lags))
 
@@ -126,7 +127,7 @@ def mann_kendall(values: Floats) -> Trend:
     count = len(values)
     if count < _LEAST:
         return Trend(0, 0.0, 1.0)
-    s = _rises(values)
+    s = series.rises(values)
     _, ties = np.unique(values, return_counts=True)
     ties = ties.astype(np.float64)
     variance = count * (count - 1) * (2 * count + 5) - (ties * (ties - 1) * (2 * ties + 5)).sum()
@@ -137,17 +138,7 @@ def mann_kendall(values: Floats) -> Trend:
     return Trend(s, float(z), float(2 * special.ndtr(-abs(z))))
 
 
-def _rises(values: Floats) -> int:
-    """Count the pairs that rise less those that fall, half against half: n (log n)^2 steps."""
-    half = len(values) // 2
-    if half < _FEW:
-        return int(np.triu(np.sign(values - values[:, None])).sum())
-    early, late = np.sort(values[:half]), values[half:]
-    below = np.searchsorted(early, late, "left") + np.searchsorted(early, late, "right")
-    return int(below.sum()) - half * len(late) + _rises(values[:half]) + _rises(late)
-
-
-def prewhitened(values: Floats) -> Trend:
+def prewhitened(values: Floats, slope: float | None = None) -> Trend:
     """Test for a trend that autocorrelation cannot feign: Mann-Kendall of v[i] - r v[i-1].
 
     r is the autocorrelation at lag 1 of what a line leaves, corrected for the two parameters of
@@ -158,11 +149,13 @@ def prewhitened(values: Floats) -> Trend:
 
     Args:
         values: float64 [n].
+        slope: of the line (`theil_sen`), where it is known.
     """
     count = len(values)
     if count < _LEAST:
         return mann_kendall(values)
-    phi = _residual_phi(values - theil_sen(values) * np.arange(count))
+    slope = theil_sen(values) if slope is None else slope
+    phi = _residual_phi(values - slope * np.arange(count))
     if phi <= _ONE_SIDED / np.sqrt(count):
         return mann_kendall(values)
     phi = min(phi + 0.5 * np.sqrt((1 - phi**2) / count), 0.98)

@@ -1,4 +1,4 @@
-"""Pairs of values of a series."""
+"""Pairs of values of a series: their slopes, and how many rise."""
 
 from __future__ import annotations
 
@@ -40,3 +40,43 @@ def _slopes(value: Float64, lags: Int64, out: Float64) -> None:
         for i in range(value.shape[0] - lag):
             out[at] = (value[i + lag] - value[i]) / lag
             at += 1
+
+
+def rises(value: ArrayLike) -> int:
+    """Count the pairs whose later value is greater, less those whose later value is less.
+
+    Args:
+        value: float64 [n], none NaN.
+    """
+    held = np.array(value, np.float64)
+    return int(_rises(held, np.empty_like(held)))
+
+
+@kernel
+def _rises(held: Float64, other: Float64) -> int:
+    """Sort by merging runs of growing length; a merge sees the pairs between its two runs."""
+    count, total, width = held.shape[0], 0, 1
+    while width < count:
+        for start in range(0, count, 2 * width):
+            middle = min(start + width, count)
+            end = min(start + 2 * width, count)
+            less, same, i = start, start, start
+            for j in range(middle, end):
+                while less < middle and held[less] < held[j]:
+                    less += 1
+                same = max(same, less)
+                while same < middle and held[same] <= held[j]:
+                    same += 1
+                total += (less - start) - (middle - same)
+            j = middle
+            for k in range(start, end):
+                if i < middle and (j >= end or held[i] <= held[j]):
+                    other[k] = held[i]
+                    i += 1
+                else:
+                    other[k] = held[j]
+                    j += 1
+        for k in range(count):
+            held[k] = other[k]
+        width *= 2
+    return total

@@ -44,7 +44,8 @@ class Growth(NamedTuple):
 
 def growth(floors: Any, peak: int, rule: Rule, devices: int = 1) -> Growth:
     """Judge the lowest levels of successive steps, float64 [n >= 8], of one of `devices`."""
-    slope, test = _trend.theil_sen(floors), _trend.prewhitened(floors)
+    slope = _trend.theil_sen(floors)
+    test = _trend.prewhitened(floors, slope)
     lowest = [float(part.min()) for part in np.array_split(floors, _QUARTERS)]
     least = _LEAST_RISE * slope * len(floors) / _QUARTERS
     # What is kept for a while lifts floors, and their median; what leaks lifts even the lowest.

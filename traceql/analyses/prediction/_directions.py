@@ -86,7 +86,8 @@ def _judge(series: dict[str, Any], rule: Rule) -> dict[str, Any] | None:
     kept = values[cut:]
     if len(kept) < LEAST_STEPS or not np.isfinite(kept).all() or not np.ptp(kept):
         return None
-    fit, trend = _trend.line(kept), _trend.prewhitened(kept)
+    fit = _trend.line(kept)
+    trend = _trend.prewhitened(kept, fit.slope)
     ahead = _forecast.forecast(kept, rule.horizon)
     median = float(np.median(kept))
     span = len(kept) - 1
