@@ -281,7 +281,7 @@ def test_producers_run_once_and_before(store, counting, monkeypatch):
 def test_partitions_cut_where_the_key_changes(keys, size):
     schema = pa.schema([("k", pa.int64()), ("v", pa.int64())])
     table = pa.table({"k": keys, "v": list(range(len(keys)))}, schema=schema)
-    parts = list(feed.partitions(table.to_batches(max_chunksize=size), schema, "k"))
+    parts = list(feed.partitions(table.to_batches(max_chunksize=size), "k"))
 
     assert [row for part in parts for row in part.to_pylist()] == table.to_pylist()
     firsts = [part["k"][0].as_py() for part in parts]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from store_builder import BuiltStore, build
 
 from traceql.errors import QueryError, StatementRefused
+from traceql.query import guard
 from traceql.query.session import Session
 
 READ = [
@@ -250,3 +252,24 @@ def test_the_second_wall_stands_alone(places, wall: str) -> None:
     with pytest.raises(duckdb.Error):
         connection.execute(wall.format(**places)).fetchall()
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        (
+            "SELECT count(*) AS n, sum(dur) AS kind FROM slice GROUP BY ALL ORDER BY kind",
+            False,
+        ),
+        ("SELECT s FROM slice s", True),
+        ("SELECT slice FROM slice", True),
+        ("WITH w AS (SELECT ts AS w FROM slice) SELECT w FROM w", False),
+        ("WITH slice AS (SELECT slice FROM slice) SELECT 1 FROM slice", True),
+        ("SELECT t.* FROM track t JOIN (SELECT 1 AS id) q USING (id)", True),
+        ("SELECT q.* FROM track t JOIN (SELECT 1 AS id) q ON q.id = t.id", False),
+        ("SELECT range.* FROM range(3)", True),
+        ("SELECT args FROM slice", True),
+    ],
+)
+def test_args_are_asked_for_by_name_by_star_or_by_row(query, asked):
+    assert guard.examine(duckdb.connect(), query).asks_args is asked

@@ -82,14 +82,11 @@ def shared(analysis: Analysis) -> tuple[Any, ...] | None:
     return base, tuple(sorted({item for part in bound for item in part.items()}))
 
 
-def partitions(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, column: str
-) -> Iterator[pa.Table]:
+def partitions(batches: Iterable[pa.RecordBatch], column: str) -> Iterator[pa.Table]:
     """Cut ordered rows where `column` changes; only the current partition is held.
 
     Args:
         batches: rows in which equal values of `column` stand together; nulls are one value.
-        schema: of the batches.
         column: by which to cut.
     """
     import pyarrow as pa
@@ -106,25 +103,24 @@ def partitions(
             if i + 1 < len(keys) and keys[i + 1] == key:
                 continue
             if held and key != value:
-                yield pa.Table.from_batches(held, schema)
+                yield pa.Table.from_batches(held)
                 held = []
             held.append(batch.slice(start, end - start))
             value, start = key, end
     if held:
-        yield pa.Table.from_batches(held, schema)
+        yield pa.Table.from_batches(held)
 
 
 def _streamed(session: Session, spec: Input, given: Mapping[str, Any]) -> Iterator[pa.Table]:
     assert spec.partition_by is not None
     text = _text(spec)
     answer = session.sql(text, _bound(text, given))
-    schema = answer.schema()
     seen = False
-    for part in partitions(answer.batches(), schema, spec.partition_by):
+    for part in partitions(answer.batches(), spec.partition_by):
         seen = True
         yield part
     if not seen:
-        yield schema.empty_table()
+        yield answer.schema().empty_table()
 
 
 def _aggregate(session: Session, name: str, spec: Input, given: Mapping[str, Any]) -> pa.Table:

@@ -46,6 +46,7 @@ class Answer:
         self._cursor, self._text, self._parameters = cursor, text, parameters
         self._translate, self._timeout_s = translate, timeout_s
         self._table: pa.Table | None = None
+        self._read_schema: pa.Schema | None = None
         names, types = lean_duckdb.shape(cursor, text, parameters) or self._shape()
         self.columns: tuple[str, ...] = tuple(names)
         self.types: tuple[str, ...] = tuple(types)
@@ -91,14 +92,18 @@ class Answer:
             QueryError: the query fails or reaches a limit.
         """
         with self._watched():
-            for batch in self._bound.to_arrow_reader(size):
+            reader = self._bound.to_arrow_reader(size)
+            self._read_schema = reader.schema
+            for batch in reader:
                 yield self._narrowed(batch)
 
     def schema(self) -> pa.Schema:
-        """Give the Arrow schema of the batches, without running the query."""
+        """Give the Arrow schema of the batches, without running the query again."""
         import pyarrow as pa
 
-        found = self._bound.limit(0).to_arrow_table().schema
+        found = self._read_schema
+        if found is None:
+            found = self._bound.limit(0).to_arrow_table().schema
         for index in self._wide:
             found = found.set(index, pa.field(found.field(index).name, pa.int64()))
         return found

@@ -69,7 +69,8 @@ class Mentions:
     """What each place reads, where it is certain that not every trace matters."""
     first_rows: tuple[str, int] | None = None
     """The stored table of which the first rows are all that it reads, and how many."""
-    aliases: set[str] = field(default_factory=set)
+    aliases: set[tuple[str, str]] = field(default_factory=set)
+    """Names of what stands after FROM, each with the table that it is; empty: no table."""
     single_names: set[str] = field(default_factory=set)
 
 
@@ -135,7 +136,13 @@ def examine(
     for statement in tree:
         _collect(statement["node"], found, len(text[:shift].encode()))
     # A bare name that is a table's is the whole row of it.
-    found.asks_args |= bool(found.single_names & (found.aliases | found.ctes))
+    # Of a query of its own that row has the columns which are named there.
+    rows = {
+        name
+        for name, table in found.aliases
+        if table not in found.ctes or table in library.objects()
+    }
+    found.asks_args |= bool(found.single_names & rows)
     found.asks_args |= any(_takes_all_columns(node, found.ctes) for node in _dictionaries(tree))
     for call in found.functions:
         if call.name.startswith(library.KERNEL):
@@ -227,7 +234,9 @@ def _collect_columns(node: dict[str, Any], kind: str, found: Mentions) -> None:
         found.asks_args = True
     if len(names) == 1:
         found.single_names.add(names[0])
-    found.aliases |= {str(node[key]).lower() for key in ("alias", "table_name") if key in node}
+    if "class" not in node:  # the name of a column is no table's
+        table = str(node.get("table_name", "")).lower()
+        found.aliases |= {(str(node.get("alias", "")).lower(), table), (table, table)}
 
 
 def _takes_all_columns(node: dict[str, Any], ctes: set[str]) -> bool:
@@ -235,11 +244,19 @@ def _takes_all_columns(node: dict[str, Any], ctes: set[str]) -> bool:
     if node.get("type") != "SELECT_NODE":
         return False
     own = list(_dictionaries(node, nested=False))
-    if not any(part.get("type") == "STAR" for part in own):
-        return False
-    read = [part for part in own if part.get("type") in {"BASE_TABLE", "TABLE_FUNCTION"}]
-    names = {str(part.get("table_name", "")).lower() for part in read}
+    stars = {str(p.get("relation_name", "")).lower() for p in own if p.get("type") == "STAR"}
+    names = {
+        str(part.get("table_name", "")).lower()
+        for part in own
+        if part.get("type") in {"BASE_TABLE", "TABLE_FUNCTION"} and _is_among(part, stars)
+    }
     return any(name not in ctes or name in library.objects() for name in names)
+
+
+def _is_among(part: dict[str, Any], stars: set[str]) -> bool:
+    """Whether a star may stand for a table: a bare one, or one with its name."""
+    name = str(part.get("alias") or part.get("table_name", "")).lower()
+    return bool(stars) and (not name or not stars.isdisjoint({"", name}))
 
 
 def _dictionaries(tree: Any, *, nested: bool = True) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -146,9 +146,12 @@ class Session:
         """
         named = (*mentions.tables, *mentions.table_functions, *mentions.functions)
         lean = not (
-            mentions.asks_args
-            or guard.asks_catalog(mentions)
+            guard.asks_catalog(mentions)
             or any(library.needs_args(mention.name) for mention in named)
+            or (
+                mentions.asks_args
+                and _may_be_lean([*(mention.name for mention in named), *mentions.single_names])
+            )
         )
         only = self._wanted(mentions)
         if only is not None:
@@ -385,6 +388,13 @@ class _Engine:
             root = self._store.path.resolve()
             return [root / "traces", root / "results"]
         return sorted({trace.path.resolve() for trace in self._traces})
+
+
+def _may_be_lean(names: Iterable[str]) -> bool:
+    """Whether anything that the objects of those names are made of differs in the lean engine."""
+    known = library.objects()
+    made_of = library.in_order([name for name in names if name in known])
+    return any(f"{_LEAN}{name}" in known for name in made_of)
 
 
 @cache

@@ -44,7 +44,7 @@ stratum AS (
     CASE WHEN bool_and(whole_us) THEN 1000 WHEN bool_and(whole_10) THEN 10 ELSE 1 END AS quantum
   FROM cell GROUP BY ALL)
 SELECT * FROM (
-  SELECT * EXCLUDE (name_id, category_id), n.text AS name, c.text AS category,
+  SELECT stratum.* EXCLUDE (name_id, category_id), n.text AS name, c.text AS category,
     (sum(total_weight) OVER (PARTITION BY side))::BIGINT AS whole
   FROM stratum LEFT JOIN dim_name n ON n.id = name_id
   LEFT JOIN dim_category c ON c.id = category_id)
