@@ -60,8 +60,8 @@ def test_rows_come_sorted_whatever_was_held(tmp_path_factory, rows, size, at_onc
         found = list(sorter.sorted(at_once=at_once))
         assert all(len(part.keys()[0]) == at_once for part in found[:-1])
         assert [one for part in found for one in shown(part)] == expected
-    keys = [part.keys() for part in sorter.sorted(with_columns=False)]
-    assert [k for part in keys for k in part[1].tolist()] == [row[1] for row in expected]
+    keys = [part.copy() for part in sorter.keys(at_once)]
+    assert [tuple(k) for part in keys for k in part.T.tolist()] == [row[:2] for row in expected]
     for part in sorter.sorted():
         chosen = np.array([one[0] != 1 for one in shown(part)], np.bool_)
         assert shown(part.of(chosen)) == [one for one in shown(part) if one[0] != 1]

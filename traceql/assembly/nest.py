@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -102,18 +102,18 @@ class Slices:
         self._in_columns = False
         for rows in self._runs.sorted():
             columns = {name: _wide(column) for name, column in rows.columns().items()}
-            self._sorter.add(rows.keys(), columns)
+            self._sorter.add(list(rows.keys()), columns)
         self._runs.clear()
 
     def sorted(self) -> Iterator[Rows | Taken]:
         """Give all slices; their keys are track, time, a length to be read by `_dur`, ordinal."""
         return self._runs.sorted() if self._in_columns else self._sorter.sorted(parts=4)
 
-    def in_order(self) -> Iterator[Sequence[Int64]]:
+    def in_order(self) -> Iterator[Int64]:
         """Give the keys of all slices."""
         if self._in_columns:
-            return (rows.keys() for rows in self._runs.sorted(with_columns=False))
-        return (list(rows.keys()) for rows in self._sorter.sorted(parts=4))
+            return self._runs.keys()
+        return (rows.keys() for rows in self._sorter.sorted(parts=4))
 
     def clear(self) -> None:
         """Forget them."""

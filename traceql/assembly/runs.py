@@ -18,7 +18,7 @@ from traceql.assembly.columns import Values, where
 from traceql.assembly.lanes import Span, lanes
 from traceql.assembly.scratch import BytesFile
 from traceql.kernels import blocks
-from traceql.kernels.order import argsort, is_sorted
+from traceql.kernels.order import argsort, is_sorted, merge
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -36,13 +36,13 @@ HELD_BYTES = 16 << 20
 class Taken(NamedTuple):
     """Rows in order, column by column."""
 
-    key: tuple[Int64, ...]
-    """Int64 [n] each."""
+    key: Int64
+    """Int64 [k, n]."""
     found: Mapping[str, Values]
     """Of their stored types; columns in which no row has a value are left out."""
 
-    def keys(self) -> tuple[Int64, ...]:
-        """Give the keys, int64 [n] each."""
+    def keys(self) -> Int64:
+        """Give the keys, int64 [k, n]."""
         return self.key
 
     def columns(self) -> dict[str, Values]:
@@ -56,7 +56,7 @@ class Taken(NamedTuple):
             has = None if column.bits is None else column.has[which]
             values = column.values[which]
             columns[name] = Values(values, None) if has is None else where(values, has)
-        return Taken(tuple(key[which] for key in self.key), columns)
+        return Taken(self.key[:, which], columns)
 
 
 class _Block(NamedTuple):
@@ -80,17 +80,18 @@ class RunSorter:
         memory: what bounds it.
         scratch: where blocks go that do not fit.
         grouped: each block is of rows with one first key: worth it if few of them alternate.
+        block_rows: the most rows of a block; a merge holds one block of each lane.
     """
 
     def __init__(
         self, name: str, depth: int, columns: Mapping[str, DTypeLike], memory: Memory,
-        scratch: Path, *, grouped: bool,
+        scratch: Path, *, grouped: bool, block_rows: int = 1 << 16,
     ) -> None:  # fmt: skip
         self.rows = 0
         self.held_bytes = 0
         self.sealed = False
         self._path, self._memory, self._is_grouped = scratch / f"{name}.run", memory, grouped
-        self._depth, self._names = depth, tuple(columns)
+        self._depth, self._names, self._block_rows = depth, tuple(columns), block_rows
         # Keys, values of columns, and whether these are there.
         self._sizes = np.array(
             [8] * depth + [np.dtype(kind).itemsize for kind in columns.values()]
@@ -133,7 +134,11 @@ class RunSorter:
         cuts = [0, count]
         if self._is_grouped and arrays[0][0] != arrays[0][-1]:
             cuts[1:1] = (np.flatnonzero(np.diff(arrays[0])) + 1).tolist()
-        for start, stop in pairwise(cuts):
+        most = self._block_rows
+        parts = (
+            (s, min(s + most, end)) for at, end in pairwise(cuts) for s in range(at, end, most)
+        )
+        for start, stop in parts:
             data, packed = blocks.pack(sources, start, stop - start)
             ends = (
                 tuple(int(key[at]) for key in arrays[: self._depth]) for at in (start, stop - 1)
@@ -177,19 +182,13 @@ class RunSorter:
             self._file.remove()
         self._file = None
 
-    def sorted(self, *, with_columns: bool = True, at_once: int | None = None) -> Iterator[Taken]:
-        """Give all rows in order of the keys.
-
-        Args:
-            with_columns: else the keys only.
-            at_once: how many at a time; None: BATCH_ROWS.
-        """
+    def sorted(self, at_once: int | None = None) -> Iterator[Taken]:
+        """Give all rows in order of the keys, `at_once` at a time, None: BATCH_ROWS."""
         self.sealed = True
         if not self._blocks:
             return
-        room = at_once or order.BATCH_ROWS
+        room, places = at_once or order.BATCH_ROWS, self._places()
         merging = _Merging(self, lanes([block.span for block in self._blocks]), room)
-        places = self._places(with_columns=with_columns)
         out, rows = self._out(room, places), 0
         while True:
             lane, rows = merging.step(out, rows)
@@ -201,6 +200,27 @@ class RunSorter:
             if lane == blocks.ALL_TAKEN:
                 return
 
+    def keys(self, at_once: int | None = None) -> Iterator[Int64]:
+        """Give the keys of all rows in order, int64 [k, n], as `sorted` does.
+
+        What is given is written over when the next are asked for.
+        """
+        self.sealed = True
+        if not self._blocks:
+            return
+        room = at_once or order.BATCH_ROWS
+        merging = _Merging(self, lanes([block.span for block in self._blocks]), 0)
+        out, rows = np.empty((self._depth, room), np.int64), 0
+        while True:
+            lane, rows = merging.keys(out, rows)
+            if lane >= 0:
+                continue
+            if rows:
+                yield out[:, :rows]
+                rows = 0
+            if lane == blocks.ALL_TAKEN:
+                return
+
     def _out(self, rows: int, places: Int64) -> blocks.Target:
         counts = {size: int((self._sizes[places >= 0] == size).sum()) for size in (8, 4, 1)}
         return blocks.Target(
@@ -208,7 +228,7 @@ class RunSorter:
             np.empty((counts[4], rows), np.int32), np.zeros((counts[1], rows), np.uint8),
         )  # fmt: skip
 
-    def _places(self, *, with_columns: bool) -> Int64:
+    def _places(self) -> Int64:
         """Say where keys go, and the columns in which any row has a value."""
         first = self._depth + len(self._names)
         there = np.array([block.shape.widths for block in self._blocks]) != blocks.ABSENT
@@ -219,7 +239,6 @@ class RunSorter:
             np.array([block.shape.widths[first:] for block in self._blocks]) == 0
         )
         wanted[first:] = wanted[self._depth : first] & ~always.all(axis=0)
-        wanted[self._depth :] &= with_columns
         places = np.full(len(self._sizes), -1, np.int64)
         for size in (8, 4, 1):
             of_size = np.flatnonzero(wanted & (self._sizes == size))
@@ -242,7 +261,7 @@ class RunSorter:
                     continue
                 column = where(values, has)
             found[name] = column
-        return Taken(tuple(out.long[: self._depth, :rows]), found)
+        return Taken(out.long[: self._depth, :rows], found)
 
     def data_of(self, number: int, room: Bytes) -> tuple[Bytes, blocks.Shape, int]:
         """Give a block, its shape and its rows; one that is on disk is read to `room`."""
@@ -286,6 +305,13 @@ class _Merging:
             if count and now is not None:
                 first = int(self._place[number]) - count
                 blocks.take(*now, first, self._where[number, :count], out)
+        if lane >= 0:
+            self._fill(lane)
+        return lane, rows
+
+    def keys(self, out: Int64, rows: int) -> tuple[int, int]:
+        """Take keys until a lane is used up or `out` is full, as `merge` tells."""
+        lane, rows = merge(self._keys, self._place, self._stop, self._more, out, rows)
         if lane >= 0:
             self._fill(lane)
         return lane, rows

@@ -294,16 +294,22 @@ def merge(
         if best < 0:
             return ALL_TAKEN, rows
         at = place[best]
-        while at < stop[best]:
-            if second >= 0 and _comes_first(sources, second, place[second], best, at):
-                break
-            if rows == out.shape[1]:
-                place[best] = at
-                return OUT_IS_FULL, rows
+        limit = min(stop[best], at + out.shape[1] - rows)
+        if second < 0 or not _comes_first(sources, second, place[second], best, stop[best] - 1):
             for k in range(depth):
-                out[k, rows] = sources[best, k, at]
-            rows += 1
-            at += 1
+                for i in range(limit - at):
+                    out[k, rows + i] = sources[best, k, at + i]
+            rows, at = rows + limit - at, limit
+        else:
+            there = place[second]
+            while at < limit and not _comes_first(sources, second, there, best, at):
+                for k in range(depth):
+                    out[k, rows] = sources[best, k, at]
+                rows += 1
+                at += 1
+        if rows == out.shape[1]:
+            place[best] = at
+            return OUT_IS_FULL, rows
         place[best] = at
 
 
