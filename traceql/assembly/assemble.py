@@ -48,7 +48,8 @@ def assemble(chunks: Iterable[Chunk], *, scratch: Path, memory_limit_bytes: int)
 
     Returns:
         Rows of every stored table (`Table.stored_schema`), table by table, in its order, in
-        batches of at most 128 Ki rows. A table without rows does not come.
+        batches of at most 128 Ki rows; texts may be dictionary-encoded. A table without rows does
+        not come.
 
     Raises:
         ValueError: a chunk is of a table that assembly does not take, or breaks its schema.

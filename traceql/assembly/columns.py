@@ -141,5 +141,11 @@ class Labels:
         """Give the texts of numbers."""
         if numbers is None:
             return pa.nulls(rows, pa.string())
+        return self.coded(numbers, rows).dictionary_decode()
+
+    def coded(self, numbers: Values | None, rows: int) -> pa.Array:
+        """Give the texts of numbers as a dictionary column; plain nulls if there are none."""
+        if numbers is None:
+            return pa.nulls(rows, pa.string())
         texts = pa.array(list(self._numbers), pa.string())
-        return texts.take(array_of(numbers, pa.int64(), rows))
+        return pa.DictionaryArray.from_arrays(array_of(numbers, pa.int32(), rows), texts)

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from traceql.assembly.columns import Labels, Values, array_of, values_of, where
+from traceql.assembly.either import EitherSorter
 from traceql.assembly.keys import KeySorter
 from traceql.assembly.order import Memory, ints
-from traceql.assembly.rows import RowSorter
 from traceql.kernels.launch import match
 from traceql.kernels.order import is_sorted, sorted_rows
 from traceql.model import tables
@@ -28,6 +28,10 @@ _STORED = tables.table("gpu_op").stored_schema
 _COLUMNS = tuple(
     name for name in tables.table("gpu_span").arrow_schema.names if name in _STORED.names
 )
+_KINDS = {
+    name: np.dtype(np.int32 if _STORED.field(name).type == pa.int32() else np.int64)
+    for name in _COLUMNS
+}
 _LABELS = tuple(name for name in _COLUMNS if pa.types.is_string(_STORED.field(name).type))
 
 _ROLES = ("host", "device")
@@ -47,8 +51,10 @@ class Links:
         self._labels = {name: Labels() for name in _LABELS}
         # Keys: scope, correlation, twice the ordinal and one more for device work.
         self._links = KeySorter("link", 3, memory, scratch)
-        self._ops = RowSorter("gpu", 1, _COLUMNS, memory, scratch)
-        self._placed = RowSorter("gpu-op", 1, _COLUMNS, memory, scratch)
+        self._ops, self._placed = (
+            EitherSorter(name, 1, _KINDS, memory, scratch, grouped=False, most_gaps=len(_COLUMNS))
+            for name in ("gpu", "gpu-op")
+        )
         self.duplicates = 0
         """Keys with more than one host call."""
         self.without_slice = 0
@@ -66,7 +72,8 @@ class Links:
         columns = {}
         for name in _COLUMNS:
             labels = self._labels.get(name)
-            found = labels.encode(rows[name]) if labels else values_of(rows[name])
+            column = rows[name]
+            found = labels.encode(column) if labels else values_of(column, wide=False)
             if found is not None:
                 columns[name] = found
         self._ops.add((ints(rows["ordinal"]),), columns)
@@ -74,7 +81,7 @@ class Links:
     def rows(self, numbers: Numbering) -> Iterator[pa.RecordBatch]:
         """Give the rows of `gpu_op` in order of their slice."""
         launch = self._launches(numbers)
-        for rows in self._ops.sorted(parts=4):
+        for rows in self._ops.sorted():
             ids = numbers.of(rows.keys()[0])
             there = ids != NO_SLICE
             if not there.all():
@@ -90,15 +97,14 @@ class Links:
 
     def _op_rows(self, ids: Int64, columns: dict[str, Values], launch: Values) -> pa.RecordBatch:
         known = {**columns, "slice_id": Values(ids, None), "launch_slice_id": launch}
-        arrays = []
+        arrays, fields = [], []
         for field in _STORED:
             labels, column = self._labels.get(field.name), known.get(field.name)
             arrays.append(
-                labels.decode(column, len(ids))
-                if labels
-                else array_of(column, field.type, len(ids))
+                labels.coded(column, len(ids)) if labels else array_of(column, field.type, len(ids))
             )
-        return pa.RecordBatch.from_arrays(arrays, schema=_STORED)
+            fields.append(field.with_type(arrays[-1].type))
+        return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
     def _launches(self, numbers: Numbering) -> NDArray[np.int32]:
         """Give for each slice one more than the slice that launched it.

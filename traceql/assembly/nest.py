@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -10,10 +10,9 @@ import numpy as np
 
 from traceql.assembly.batches import Batches, batch_of
 from traceql.assembly.columns import Values, values_of, where
+from traceql.assembly.either import EitherSorter
 from traceql.assembly.encode import LIFTED_COLUMNS, SLICE, Texts
 from traceql.assembly.order import Memory, ints
-from traceql.assembly.rows import Rows, RowSorter
-from traceql.assembly.runs import RunSorter, Taken
 from traceql.kernels.nest import Nesting
 from traceql.model import tables
 
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
     from traceql.assembly.intern import Dictionary
     from traceql.assembly.number import Numbering
+    from traceql.assembly.rows import Rows
+    from traceql.assembly.runs import Taken
 
     Int64 = NDArray[np.int64]
 
@@ -31,11 +32,6 @@ _COLUMNS = tuple(name for name in SLICE.names if name not in _KEY_COLUMNS)
 _CARRIED = ("correlation_id", "thread_ts", "thread_dur", *LIFTED_COLUMNS)
 _SMALLEST = np.iinfo(np.int64).min
 _LANE_BITS = 32
-_MOST_GAPS = 3
-"""Columns of a batch that some of its rows lack; with more of them rows are better packed."""
-_FEW_TRACKS, _LEAST_RUN = 8, 256
-"""Tracks of a batch, however small it is; else rows of one track in it, on average."""
-_MOST_RUNS = 20_000
 
 STORED = tables.table("slice").stored_schema
 
@@ -59,71 +55,32 @@ class Listener(Protocol):
 
 
 class Slices:
-    """Slices in the order in which they nest: longer first, what never closes is the longest.
-
-    Rows that have mostly the same columns, and come track by track or nearly so, stay columns; at
-    the first rows that do not, all become packed rows.
-    """
+    """Slices in the order in which they nest: longer first, what never closes is the longest."""
 
     def __init__(self, memory: Memory, scratch: Path) -> None:
         kinds = {name: SLICE.field(name).type.to_pandas_dtype() for name in _COLUMNS}
-        depth = len(_KEY_COLUMNS)
-        self._runs = RunSorter("slice", depth, kinds, memory, scratch, grouped=True)
-        self._sorter = RowSorter("slice", depth, _COLUMNS, memory, scratch)
-        self._in_columns = True
+        self._sorter = EitherSorter(
+            "slice", len(_KEY_COLUMNS), kinds, memory, scratch, grouped=True
+        )
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Take SLICE rows; columns without a value may be missing."""
         track, ts, dur, ordinal = (ints(rows[name]) for name in _KEY_COLUMNS)
         there = [name for name in _COLUMNS if name in rows.schema.names]
-        keys = (track, ts, _longest_first(dur), ordinal)
-        columns = {
-            name: found
-            for name in there
-            if (found := values_of(rows[name], wide=not self._in_columns))
-        }
-        if self._in_columns and not self._suits(track, columns):
-            self._pack()
-        if self._in_columns:
-            self._runs.add(keys, columns)
-        else:
-            self._sorter.add(keys, {name: _wide(column) for name, column in columns.items()})
-
-    def _suits(self, track: Int64, columns: Mapping[str, Values]) -> bool:
-        """Say whether rows are to stay columns."""
-        gaps = sum(column.bits is not None for column in columns.values())
-        if gaps > _MOST_GAPS or len(self._runs) > _MOST_RUNS:
-            return False
-        if track[0] == track[-1] and (track == track[0]).all():
-            return True
-        return len(np.unique(track)) <= max(_FEW_TRACKS, len(track) // _LEAST_RUN)
-
-    def _pack(self) -> None:
-        self._in_columns = False
-        for rows in self._runs.sorted():
-            columns = {name: _wide(column) for name, column in rows.columns().items()}
-            self._sorter.add(list(rows.keys()), columns)
-        self._runs.clear()
+        columns = {name: found for name in there if (found := values_of(rows[name], wide=False))}
+        self._sorter.add((track, ts, _longest_first(dur), ordinal), columns)
 
     def sorted(self) -> Iterator[Rows | Taken]:
         """Give all slices; their keys are track, time, a length to be read by `_dur`, ordinal."""
-        return self._runs.sorted() if self._in_columns else self._sorter.sorted(parts=4)
+        return self._sorter.sorted()
 
-    def in_order(self) -> Iterator[Int64]:
-        """Give the keys of all slices."""
-        if self._in_columns:
-            return self._runs.keys()
-        return (rows.keys() for rows in self._sorter.sorted(parts=4))
+    def keys(self) -> Iterator[Int64]:
+        """Give their keys only."""
+        return self._sorter.keys()
 
     def clear(self) -> None:
         """Forget them."""
-        if self._in_columns:
-            self._runs.clear()
         self._sorter.clear()
-
-
-def _wide(column: Values) -> Values:
-    return column._replace(values=column.values.astype(np.int64, copy=False))
 
 
 def _longest_first(dur: Int64) -> Int64:
@@ -151,7 +108,8 @@ class Nest:
         lanes: list[Int64] = []
         self._last_track = -1
         nesting = Nesting()
-        for track, ts, longest_first, ordinal in slices.in_order():
+        for keys in slices.keys():  # noqa: SIM118  (of a sorter)
+            track, ts, longest_first, ordinal = keys
             ids = numbers.of(ordinal)
             nested = nesting.feed(track, ts, _dur(longest_first), ids)
             late.append(nested.late_row)
