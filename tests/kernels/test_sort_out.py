@@ -18,7 +18,8 @@ CATEGORIES = (0, kernel.BAD, kernel.LAUNCH << 1, kernel.FIRST_WORK << 1, 3 << 1)
 ARGS = (0, kernel.BAD, 2)
 HOLES = (0, 0, 3)
 PRESENT = (fields.TS, fields.DUR, fields.TTS, fields.TDUR, fields.PID, fields.TID, fields.ID,
-           fields.PHASE, fields.PID_IS_TEXT, fields.TID_IS_TEXT, fields.ID_IS_TEXT)  # fmt: skip
+           fields.PHASE, fields.ARGS, fields.PID_IS_TEXT, fields.TID_IS_TEXT,
+           fields.ID_IS_TEXT)  # fmt: skip
 USUAL = bits(fields.TS, fields.PHASE, fields.PID, fields.TID)
 
 
@@ -43,6 +44,7 @@ EVENTS = st.lists(
         present=st.just(USUAL)
         | st.just(USUAL | bits(fields.DUR))
         | st.just(USUAL | bits(fields.ID))
+        | st.just(USUAL | bits(fields.ARGS))
         | st.sets(st.sampled_from(PRESENT)).map(lambda chosen: bits(*chosen)),
         dur=st.integers(-2, 9),
         name=st.integers(-1, len(NAMES) - 1),
@@ -80,10 +82,13 @@ def has(event: Event, *wanted: int) -> bool:
 
 def is_slow(event: Event) -> bool:
     """Tell whether the event breaks a rule of its phase, or has a text that is not plain."""
-    if event.odd or event.phase in "CM" or not has(event, fields.TS, fields.PHASE):
+    if event.odd or event.phase == "M" or not has(event, fields.TS, fields.PHASE):
         return True
     if event.phase == "X":
         if not has(event, fields.DUR) or event.dur < 0:
+            return True
+    elif event.phase == "C":
+        if not has(event, fields.ARGS):
             return True
     elif has(event, fields.DUR):
         return True
@@ -108,6 +113,8 @@ def is_slow(event: Event) -> bool:
 def kind_of(event: Event) -> int:
     if event.phase in "ben":
         return kernel.ASYNC
+    if event.phase == "C":
+        return kernel.SERIES
     if event.phase in "iI":
         return {"g": kernel.GLOBAL, "p": kernel.PROCESS}.get(event.scope, kernel.THREAD)
     return kernel.THREAD
@@ -125,7 +132,9 @@ def test_events_are_sorted_by_the_rules(events: list[Event]) -> None:
         np.zeros(count, np.uint8), np.zeros(count, np.uint8), np.zeros((3, count), np.int64),
         np.zeros(count, np.int64), np.zeros(count, np.int64),
     )  # fmt: skip
-    slow, works, memories = sort_events(columns_of(events), count, flags, kernel.PHASES, out)
+    slow, works, memories, counters = sort_events(
+        columns_of(events), count, flags, kernel.PHASES, out
+    )
 
     expected_works, expected_memories, expected_groups = [], [], []
     for row, event in enumerate(events):
@@ -145,14 +154,17 @@ def test_events_are_sorted_by_the_rules(events: list[Event]) -> None:
             expected_works.append(row)
         group = kernel.SPAN if event.phase in "XiIn" else kernel.EDGE
         group = kernel.FLOW if event.phase in "stf" else group
+        group = kernel.COUNTER if event.phase == "C" else group
         expected_groups.append(kernel.SLOW if odd else group)
     assert out.groups.tolist() == expected_groups
+    assert counters == expected_groups.count(kernel.COUNTER)
     assert slow == expected_groups.count(kernel.SLOW)
     assert out.works[:works].tolist() == expected_works
     assert out.memories[:memories].tolist() == expected_memories
     assert out.kinds.tolist() == [kind_of(event) for event in events]
     assert out.keys[0].tolist() == [e.texts[0] if has(e, fields.PID) else 0 for e in events]
-    assert out.keys[1].tolist() == [e.texts[1] if has(e, fields.TID) else 0 for e in events]
+    tids = [e.texts[1] if has(e, fields.TID) and e.phase != "C" else 0 for e in events]
+    assert out.keys[1].tolist() == tids
 
 
 @given(st.sets(st.integers(0, 30)))

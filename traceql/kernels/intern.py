@@ -174,6 +174,11 @@ class Dictionary:
         arena = self.table.arena[begin : offsets[-1]].tobytes()
         return [arena[a - begin : b - begin] for a, b in pairwise(offsets)]
 
+    def text(self, number: int) -> bytes:
+        """Give one text."""
+        begin, end = self.table.offsets[number : number + 2].tolist()
+        return self.table.arena[begin:end].tobytes()
+
     def grow(self, need: int = 0) -> None:
         """Double what is full, so that a text of `need` bytes finds room."""
         table, count = self.table, len(self)

@@ -8,6 +8,7 @@ import numpy as np
 
 from traceql.kernels.decorator import bare_kernel, inlined
 from traceql.kernels.scan_columns import (
+    ARGS,
     ARGS_ID,
     CATEGORY_ID,
     DUR,
@@ -30,10 +31,10 @@ from traceql.kernels.scan_columns import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SLOW, SPAN, EDGE, FLOW = range(4)
+SLOW, SPAN, EDGE, FLOW, COUNTER = range(5)
 """Groups of events."""
-THREAD, PROCESS, GLOBAL, ASYNC = range(4)
-"""On what kind of track an event lies."""
+THREAD, PROCESS, GLOBAL, ASYNC, SERIES = range(5)
+"""On what kind of track an event lies; on SERIES, those of counters, an event may be many times."""
 BAD = 1
 """Flag of a text that only a slower reader reads rightly; what is special about it stands above."""
 MEMORY, CPU_PROFILE, TOTAL = 1, 2, 3
@@ -41,6 +42,7 @@ MEMORY, CPU_PROFILE, TOTAL = 1, 2, 3
 LAUNCH, FIRST_WORK = 1, 2
 """Roles of categories: calls that launch work on devices; from here on, such work."""
 
+_PROCESS_OF = 1 << PID | 1 << PID_IS_TEXT
 _PLACE = 1 << PID | 1 << TID | 1 << PID_IS_TEXT | 1 << TID_IS_TEXT
 _KIND_SHIFT = 32
 _X, _GLOBAL, _PROCESS = ord("X"), ord("g"), ord("p")
@@ -48,6 +50,7 @@ _INSTANT = 1
 _ENDS = 2
 _FLOW = 4
 _ASYNC = 8
+_SERIES = 16
 
 
 def bits(*fields: int) -> int:
@@ -59,7 +62,7 @@ class Phases(NamedTuple):
     """What holds for each phase, by its byte.
 
     Attributes:
-        groups: uint8 [256]. traits: uint8 [256], a set of _INSTANT, _ENDS, _FLOW, _ASYNC.
+        groups: uint8 [256]. traits: uint8 [256], a set of _INSTANT, _ENDS, _FLOW, _ASYNC, _SERIES.
         needed: int32 [256], fields that must be there. forbidden: int32 [256].
     """
 
@@ -89,8 +92,8 @@ class Sorted(NamedTuple):
     """What became of n events.
 
     Attributes:
-        groups: uint8 [n], SLOW, SPAN, EDGE or FLOW.
-        kinds: uint8 [n], THREAD, PROCESS, GLOBAL or ASYNC.
+        groups: uint8 [n], SLOW, SPAN, EDGE, FLOW or COUNTER.
+        kinds: uint8 [n], THREAD, PROCESS, GLOBAL, ASYNC or SERIES.
         keys: int64 [3, n], what names the track: pid, tid, and which of them is there, and how.
         works: int64 [n], places of work on devices.
         memories: int64 [n], places of [memory] events.
@@ -108,12 +111,14 @@ def _phases() -> Phases:
     groups[list(b"XiIn")], groups[list(b"BEbe")], groups[list(b"stf")] = SPAN, EDGE, FLOW
     traits[list(b"iI")], traits[list(b"Ee")], traits[list(b"stf")] = _INSTANT, _ENDS, _FLOW
     traits[list(b"ben")] |= _ASYNC
+    groups[ord("C")], traits[ord("C")] = COUNTER, _SERIES
     needed = np.full(256, 1 << 30, np.int32)  # a bit that no event has
     forbidden = np.full(256, bits(DUR), np.int32)
     needed[list(b"XBEiIbenstf")] = bits(TS, PHASE)
     needed[list(b"X")] |= bits(DUR)
     needed[list(b"benstf")] |= bits(ID)
-    forbidden[list(b"X")] = 0
+    needed[ord("C")] = bits(TS, PHASE, ARGS)
+    forbidden[list(b"XC")] = 0
     forbidden[list(b"stf")] = bits(DUR, TTS, TDUR)
     return Phases(groups, traits, needed, forbidden)
 
@@ -160,6 +165,8 @@ def _is_odd(columns: Columns, row: int, flags: Flags, phases: Phases) -> bool:
 def _kind(traits: int, scope: int) -> int:
     if traits & _ASYNC:
         return ASYNC
+    if traits & _SERIES:
+        return SERIES
     if traits & _INSTANT:
         if scope == _GLOBAL:
             return GLOBAL
@@ -171,7 +178,7 @@ def _kind(traits: int, scope: int) -> int:
 @bare_kernel
 def sort_events(
     columns: Columns, count: int, flags: Flags, phases: Phases, out: Sorted
-) -> tuple[int, int, int]:
+) -> tuple[int, int, int, int]:
     """Sort the first events of a batch.
 
     Args:
@@ -182,17 +189,19 @@ def sort_events(
         out: filled; its works and memories as far as the result says.
 
     Returns:
-        How many are SLOW, how many are work on devices, how many are [memory] events.
+        How many are SLOW, work on devices, [memory] events, counters.
     """
-    slow, works, memories = 0, 0, 0
+    slow, works, memories, counters = 0, 0, 0, 0
     for row in range(count):
         phase, present = columns.marks[PHASE_BYTE, row], columns.present[row]
         traits, scope = phases.traits[phase], columns.marks[INSTANT_BYTE, row]
         kind = _kind(traits, scope)
         out.kinds[row] = kind
         out.keys[0, row] = columns.numbers[PID, row] if present >> PID & 1 else 0
-        out.keys[1, row] = columns.numbers[TID, row] if present >> TID & 1 else 0
-        out.keys[2, row] = (present & _PLACE) | kind << _KIND_SHIFT
+        with_tid = kind != SERIES and present >> TID & 1
+        out.keys[1, row] = columns.numbers[TID, row] if with_tid else 0
+        place = _PROCESS_OF if kind == SERIES else _PLACE
+        out.keys[2, row] = (present & place) | kind << _KIND_SHIFT
         odd = _is_odd(columns, row, flags, phases)
         if not odd:
             special = _flag(flags.names, columns.ids[NAME_ID, row]) >> 1
@@ -212,4 +221,5 @@ def sort_events(
                 works += 1
         out.groups[row] = SLOW if odd else phases.groups[phase]
         slow += odd
-    return slow, works, memories
+        counters += out.groups[row] == COUNTER
+    return slow, works, memories, counters

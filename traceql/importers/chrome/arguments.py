@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from traceql.kernels.work_args import Keys
 
     Bool = NDArray[np.bool_]
+    Int64 = NDArray[np.int64]
 
 IS_AVERAGE = 1 << 1
 """Flag of args that sum up what they do not show."""
@@ -85,12 +86,17 @@ class Args:
         self.flags.extend(flags)
         self.correlations.extend_field(0, said, source)
 
-    def read_works(self, numbers: NDArray[np.int64], keys: Keys, out: WorkFacts) -> Bool:
+    def read_works(self, numbers: Int64, keys: Keys, out: WorkFacts) -> Bool:
         """Read facts of some templates; tell of which all were read (`kernels.work_args`)."""
-        table, plain = self._dictionary.table, np.empty(numbers.size, np.bool_)
-        sure = np.append(self.flags.array, 0)[numbers] & IS_SURE != 0
-        read_works(table.arena, table.offsets, np.where(sure, numbers, -1), keys, out, plain)
+        plain = np.empty(numbers.size, np.bool_)
+        read_works(*self.sure(numbers), keys, out, plain)
         return plain
+
+    def sure(self, numbers: Int64) -> tuple[NDArray[np.uint8], Int64, Int64]:
+        """Give arena and offsets of all templates; and numbers, -1 where one is not surely JSON."""
+        sure = np.append(self.flags.array, 0)[numbers] & IS_SURE != 0
+        table = self._dictionary.table
+        return table.arena, table.offsets, np.where(sure, numbers, -1)
 
     def column(self, ids: NDArray[np.int32]) -> pa.DictionaryArray:
         """Give the templates of ids, null for -1.

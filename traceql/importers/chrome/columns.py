@@ -69,6 +69,8 @@ class Events:
             yield "gpu_span", self._works(work)
         if self._plain.memories.size:
             yield "allocation_event", self._allocations()
+        if self._plain.samples.rows.size:
+            yield "counter_sample", self._samples()
 
     def _rows(self, group: int) -> Int64:
         """Give the places of a group's events."""
@@ -288,6 +290,16 @@ class Events:
         )
         none = (device < 0) | (device >= INT32)
         return device, none if missing is None else none | missing
+
+    def _samples(self) -> pa.RecordBatch:
+        samples = self._plain.samples
+        tracks = self._lexicon.counting.tracks.array[samples.tracks]
+        return _batch("counter_sample", {
+            "ordinal": pa.array(self._ordinals[samples.rows]),
+            "ts": pa.array(self._columns.numbers[at.TS][samples.rows]),
+            "track_id": pa.array(tracks.astype(np.int32)),
+            "value": pa.array(samples.values),
+        })  # fmt: skip
 
 
 _REST = (

@@ -29,7 +29,7 @@ class Counters:
             if value is None:
                 odd += 1
             else:
-                self._rows.append((ordinal, ts, self._track(e, key), value, None))
+                self._rows.append((ordinal, ts, self.track(e, key), value, None))
         if odd:
             self._context.diagnostics.count("counter_non_numeric", odd, offset=offset)
             if len(self._rows) > first:
@@ -37,7 +37,8 @@ class Counters:
                 self._rows[first] = (*self._rows[first][:4], kept)
         return len(self._rows) > first
 
-    def _track(self, e: Members, key: bytes) -> int:
+    def track(self, e: Members, key: bytes) -> int:
+        """Give the track of a series, by pid, name, id and category of an event."""
         token = e.get(b"id", e.get(b"id2"))
         tokens = (e.get(b"pid"), e.get(b"name"), token, key)
         found = self._tracks.get(tokens)

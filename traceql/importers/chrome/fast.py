@@ -10,6 +10,7 @@ import numpy as np
 from traceql.importers._json_stream import Members, whole_object
 from traceql.importers.chrome.ahead import Ahead
 from traceql.importers.chrome.columns import Events
+from traceql.importers.chrome.counters import Counters
 from traceql.importers.chrome.feed import Feed
 from traceql.importers.chrome.interleave import interleave
 from traceql.importers.chrome.numbering import Numbering, Work
@@ -73,6 +74,7 @@ class Fast:
         self._context, self._kineto, self._odd = context, kineto, odd
         self._threads, self._block_bytes = threads, block_bytes
         self._numbering = Numbering(context, kineto)
+        self._counters = Counters(context)
         self._lexicons: list[Lexicon] = []
         self.plain = False
         """Whether any event was plain."""
@@ -136,6 +138,12 @@ class Fast:
         if plain.works.size:
             lane = self._context.tracks.numbered
             visits += self._numbering.stream_visits(plain, places, work, lexicon, lane)
+        if plain.samples.rows.size:
+            samples, found = lexicon.counting.number(
+                plain.samples, columns, places.lanes, lexicon, self._counters
+            )
+            plain = plain._replace(samples=samples)
+            visits += found
         if plain.any_slow:
             odd = np.flatnonzero(plain.groups == SLOW).tolist()
             visits += [(row, 0, self._odd_visit(part, row, ordinal + row)) for row in odd]
@@ -192,6 +200,7 @@ def _cut(judged: _Judged, columns: Columns, count: int) -> _Judged:
             work_ids=plain.work_ids[:works],
             memories=plain.memories[:memories],
             memory_ids=plain.memory_ids[:memories],
+            samples=plain.samples.until(count),
         ),
         places._replace(
             lanes=places.lanes[:count],

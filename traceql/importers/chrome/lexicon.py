@@ -11,6 +11,7 @@ from traceql.importers.chrome import templates
 from traceql.importers.chrome.arguments import Args
 from traceql.importers.chrome.growing import Growing
 from traceql.importers.chrome.kineto import copy_of, memory_of, work_of
+from traceql.importers.chrome.samples import Counting
 from traceql.importers.chrome.templates import Facts, fact
 from traceql.importers.chrome.vocabulary import (
     Texts,
@@ -98,6 +99,7 @@ class Lexicon:
         self.memory_keys, self.memories, self.memory_state = KeyTable(), Facts(5), _numbers()
         self.extra_keys, self.prefixes, self.suffixes = KeyTable(), Texts(), Texts()
         self.flow_keys, self.flow_texts = KeyTable(), Texts()
+        self.counting = Counting()
 
     @property
     def full(self) -> bool:

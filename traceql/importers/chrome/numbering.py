@@ -10,8 +10,9 @@ import numpy as np
 from traceql.importers.chrome.kineto import mark_stream
 from traceql.importers.chrome.lexicon import DEVICE, STREAM
 from traceql.importers.chrome.plain import INT32
+from traceql.importers.chrome.vocabulary import token
 from traceql.kernels import scan_columns as at
-from traceql.kernels.sort_out import ASYNC, GLOBAL, PROCESS, THREAD
+from traceql.kernels.sort_out import ASYNC, GLOBAL, PROCESS, SERIES, THREAD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,8 +78,8 @@ class Numbering:
         visits: list[tuple[int, int, Visit]] = []
         for row in fresh.tolist():
             tokens = (
-                self._token(columns, lexicon, row, at.PID, at.PID_IS_TEXT),
-                self._token(columns, lexicon, row, at.TID, at.TID_IS_TEXT),
+                token(columns, lexicon.texts, row, at.PID, at.PID_IS_TEXT),
+                token(columns, lexicon.texts, row, at.TID, at.TID_IS_TEXT),
             )
             visits.append((row, 0, self._lane_visit(lexicon, int(kinds[row]), *tokens)))
         asyncs = np.flatnonzero((kinds == ASYNC) & (lanes >= 0))
@@ -87,17 +88,6 @@ class Numbering:
             async_ids, found = self._asyncs(columns, lexicon, asyncs)
             visits += found
         return Places(lanes, asyncs, async_ids), visits
-
-    @staticmethod
-    def _token(
-        columns: Columns, lexicon: Lexicon, row: int, field: int, is_text: int
-    ) -> bytes | None:
-        """Give the source text of a pid, tid or id."""
-        present = int(columns.present[row])
-        if not present >> field & 1:
-            return None
-        number = int(columns.numbers[field][row])
-        return b'"%b"' % lexicon.texts.raw[number] if present >> is_text & 1 else b"%d" % number
 
     def _lane_visit(
         self, lexicon: Lexicon, kind: int, pid: bytes | None, tid: bytes | None
@@ -115,6 +105,8 @@ class Numbering:
             elif kind == PROCESS:
                 process = tracks.process(pid)
                 track = tracks.other("process_instant", process.upid, process).track_id
+            elif kind == SERIES:
+                upid = tracks.process(pid).upid
             elif kind == GLOBAL:
                 tracks.process(pid)
                 track = tracks.other("global_instant", None).track_id
@@ -143,18 +135,18 @@ class Numbering:
 
     def _async_visit(self, columns: Columns, lexicon: Lexicon, row: int) -> Visit:
         tracks = self._context.tracks
-        pid = self._token(columns, lexicon, row, at.PID, at.PID_IS_TEXT)
-        tid = self._token(columns, lexicon, row, at.TID, at.TID_IS_TEXT)
-        token = self._token(columns, lexicon, row, at.ID, at.ID_IS_TEXT) or b""
+        pid = token(columns, lexicon.texts, row, at.PID, at.PID_IS_TEXT)
+        tid = token(columns, lexicon.texts, row, at.TID, at.TID_IS_TEXT)
+        identity = token(columns, lexicon.texts, row, at.ID, at.ID_IS_TEXT) or b""
         name_id, category_id = (int(columns.ids[i][row]) for i in (at.NAME_ID, at.CATEGORY_ID))
         name = lexicon.names.texts[name_id] if name_id >= 0 else None
         category = lexicon.categories.texts[category_id] if category_id >= 0 else None
-        args = {"id": token.decode()}
+        args = {"id": identity.decode()}
         if category is not None:
             args["category"] = f'"{lexicon.categories.raw[category_id].decode()}"'
 
         def visit() -> bool:
-            key = (False, category, None, self._context.id_of(token), None, None)
+            key = (False, category, None, self._context.id_of(identity), None, None)
             process, thread = tracks.process(pid), tracks.thread(pid, tid)
             lane = tracks.other("async", key, process, thread, name=name, args=args)
             lexicon.async_tracks.append(lane.track_id)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from traceql.importers.chrome.lexicon import DEVICE, KERNEL
+from traceql.importers.chrome.samples import NO_SAMPLES
 from traceql.kernels import scan_columns as at
-from traceql.kernels.sort_out import PHASES, SLOW, Sorted, sort_events
+from traceql.kernels.sort_out import COUNTER, PHASES, SLOW, Sorted, sort_events
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceql.importers.chrome.lexicon import Lexicon
+    from traceql.importers.chrome.samples import Samples
     from traceql.kernels.scan_columns import Columns
     from traceql.kernels.sort_out import Flags
 
@@ -31,12 +33,13 @@ class Plain(NamedTuple):
     """What became of the events of a batch.
 
     Attributes:
-        groups: uint8 [n], SLOW, SPAN, EDGE or FLOW.
+        groups: uint8 [n], SLOW, SPAN, EDGE, FLOW or COUNTER.
         any_slow: whether any is SLOW.
-        kinds: uint8 [n], THREAD, PROCESS, GLOBAL or ASYNC.
+        kinds: uint8 [n], THREAD, PROCESS, GLOBAL, ASYNC or SERIES.
         keys: int64 [3, n], what names the track.
         works: int64, places of work on devices; `work_ids`: their numbers in `works`.
         memories: int64, places of [memory] events; `memory_ids`: their numbers in `memories`.
+        samples: those of counters.
     """
 
     groups: NDArray[np.uint8]
@@ -47,6 +50,7 @@ class Plain(NamedTuple):
     work_ids: NDArray[np.int32]
     memories: Int64
     memory_ids: NDArray[np.int32]
+    samples: Samples
 
 
 def ends(columns: Columns) -> Bool:
@@ -62,8 +66,8 @@ def sort_out(columns: Columns, lexicon: Lexicon, flags: Flags) -> Plain:
         np.empty(count, np.uint8), np.empty(count, np.uint8), np.empty((3, count), np.int64),
         np.empty(count, np.int64), np.empty(count, np.int64),
     )  # fmt: skip
-    slow, works, memories = sort_events(columns, count, flags, PHASES, out)
-    left = 0
+    slow, works, memories, counters = sort_events(columns, count, flags, PHASES, out)
+    left, samples = 0, NO_SAMPLES
     if works:
         of_work = _works(columns, lexicon, out.groups, out.works[:works])
         left += works - of_work[0].size
@@ -74,8 +78,11 @@ def sort_out(columns: Columns, lexicon: Lexicon, flags: Flags) -> Plain:
         left += memories - of_memory[0].size
     else:
         of_memory = _NONE
+    if counters:
+        samples = lexicon.counting.samples(columns, out.groups, lexicon.args)
+        left += counters - int(np.count_nonzero(out.groups == COUNTER))
     any_slow = slow > 0 or (left > 0 and not out.groups.all())
-    return Plain(out.groups, any_slow, out.kinds, out.keys, *of_work, *of_memory)
+    return Plain(out.groups, any_slow, out.kinds, out.keys, *of_work, *of_memory, samples)
 
 
 def _works(columns: Columns, lexicon: Lexicon, groups: NDArray[np.uint8], rows: Int64) -> Numbered:

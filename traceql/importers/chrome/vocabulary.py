@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traceql.kernels.intern import Dictionary
+    from traceql.kernels.scan_columns import Columns
 
     Ids = NDArray[np.int32]
     Bool = NDArray[np.bool_]
@@ -95,6 +96,15 @@ class Vocabulary(Texts):
             self.seen |= 1 << special
             self.add(text or "")
         self.raw += fresh
+
+
+def token(columns: Columns, texts: Vocabulary, row: int, field: int, is_text: int) -> bytes | None:
+    """Give the source text of a pid, tid or id; None if it is not there."""
+    present = int(columns.present[row])
+    if not present >> field & 1:
+        return None
+    number = int(columns.numbers[field][row])
+    return b'"%b"' % texts.raw[number] if present >> is_text & 1 else b"%d" % number
 
 
 def coded(codes: Ids, missing: Bool | None, texts: pa.Array) -> pa.DictionaryArray:
