@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from traceql.engine import feed, plugins, settings
+from traceql.engine.memory import limit_bytes
 from traceql.engine.window import ALWAYS, Window
-from traceql.errors import TraceQLError
+from traceql.errors import LimitReached, TraceQLError
 from traceql.model import tables
 from traceql.model.lean_arrow import spare_pandas
 
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from traceql.store.catalog import Store, Trace
 
 
+_LEAST_MEMORY_BYTES = 800_000_000
+_ROW_BYTES = 40
+
+
 class Limits(NamedTuple):
     """Of the queries on one trace."""
 
@@ -28,6 +35,17 @@ class Limits(NamedTuple):
     timeout_s: float | None = None
     threads: int | None = None
     """None: as many as there are cores."""
+
+    def of(self, trace: Trace) -> Limits:
+        """Give the limits for a trace: where nobody set one, of memory by its number of rows.
+
+        What the engine holds beyond that limit it writes to disk: analyses take rows as a stream,
+        so that more memory would make them little quicker.
+        """
+        if self.memory_limit_bytes is not None:
+            return self
+        rows = sum(table.rows for table in trace.manifest.tables.values())
+        return self._replace(memory_limit_bytes=max(_LEAST_MEMORY_BYTES, rows * _ROW_BYTES))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,8 +113,11 @@ class Examiner:
         results, measured = [], {}
         self._told.clear()
         try:
-            limits = self.order.limits._asdict()
-            with Session([trace], store=self.order.store, **limits) as session:
+            limits = self.order.limits.of(trace)._asdict()
+            with (
+                _algebra_on_one_core(),
+                Session([trace], store=self.order.store, **limits) as session,
+            ):
                 one = _One(self, trace, session)
                 for name in self.order.chosen:
                     self._tell(f"{name}: {trace.name}")
@@ -116,7 +137,7 @@ class Examiner:
         """
         from traceql.query.session import Session
 
-        limits = self.order.limits._asdict()
+        limits = self.order.limits.of(trace)._asdict()
         with Session([trace], store=self.order.store, **limits) as session:
             return _One(self, trace, session).measured(name).drop_columns(["trace"])
 
@@ -183,14 +204,26 @@ class _One:
 
     def _measured(self, analysis: Analysis) -> pa.Table:
         """Measure the trace, after the analyses that make the tables which this one needs."""
+        from traceql.query.session import Session
+
         derived = {}
         for need in analysis.needs:
             made = self.result(_producer(need)).tables.get(need)
             empty = tables.table(need).arrow_schema.empty_table()
             derived[need] = empty if made is None else made
-        return feed.measure(
-            analysis, self.session, self.trace.name, window=self._on_clock(), derived=derived
+        fed = partial(
+            feed.measure, analysis, trace=self.trace.name, window=self._on_clock(), derived=derived
         )
+        try:
+            return fed(session=self.session)
+        except LimitReached:
+            if self.examiner.order.limits.memory_limit_bytes is not None:
+                raise
+        # Some rows have to stand in memory together; the limit was ours, so there may be more.
+        limits = self.examiner.order.limits._replace(memory_limit_bytes=limit_bytes())
+        store = self.examiner.order.store
+        with Session([self.trace], store=store, **limits._asdict()) as roomier:
+            return fed(session=roomier)
 
     def _on_clock(self) -> tuple[int, int]:
         window = self.examiner.order.window
@@ -198,6 +231,20 @@ class _One:
             return window.on_clock(0)
         start = self.session.sql("SELECT min(start_ts) FROM trace_bounds").fetchall()[0][0]
         return ALWAYS if start is None else window.on_clock(start)
+
+
+@contextlib.contextmanager
+def _algebra_on_one_core() -> Iterator[None]:
+    """Let linear algebra use one core: its threads wait for each other by spinning.
+
+    For vectors as short as series they cost twenty times what they save, the more where others use
+    the machine, too; and sums come out the same on any number of cores.
+    """
+    import numpy as np  # noqa: F401  (its libraries are limited only when they are loaded)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
 
 
 def _beside(profile: pa.Table | None, measured: pa.Table) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from traceql.errors import StatementRefused, StoreError, TraceQLError, UnknownNa
 from traceql.model import tables
 from traceql.query import derived, guard, lean_duckdb, library, relations, translate, views
 from traceql.query.answer import Answer, Parameters
+from traceql.store.sweep import owner
 
 if TYPE_CHECKING:
     import duckdb
@@ -230,7 +232,7 @@ class _Engine:
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The database; who only wants the statements never opens it."""
         # The engine makes the folder when it first spills, and removes it when it closes.
-        spill = Path(tempfile.gettempdir()) / f"traceql-spill-{id(self):x}-{threading.get_ident()}"
+        spill = self._spill_folder() / f"{owner()}-{id(self):x}"
         config: dict[str, str | bool | int | float | list[str]] = {"temp_directory": str(spill)}
         if self._memory_limit_bytes is not None:
             config["memory_limit"] = f"{self._memory_limit_bytes}B"
@@ -241,6 +243,14 @@ class _Engine:
         guard.lock(connection, self._directories())
         connection.execute(f"CREATE SCHEMA {library.STORED}")
         return connection
+
+    def _spill_folder(self) -> Path:
+        """Give the work folder of the store, where leftovers are swept, if it can be written."""
+        if self._store is not None:
+            work = self._store.path / "tmp"
+            if os.access(work, os.W_OK):
+                return work
+        return Path(tempfile.gettempdir())
 
     def prepare(self, mentions: guard.Mentions, text: str) -> None:
         """Check every name against what may be read, and make what is not there yet.
