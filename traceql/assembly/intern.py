@@ -71,6 +71,17 @@ class Column:
             indices = indices.fill_null(0)
         places = indices.to_numpy()
         numbers = ids[places]
+        if numbers.min() < 0:
+            numbers = self._with_new(texts, places, ordinal, ids, mask)
+        numbers += self._base
+        return pa.array(numbers, mask=mask)
+
+    def _with_new(
+        self, texts: pa.DictionaryArray, places: NDArray[np.int32], ordinal: Int64,
+        ids: NDArray[np.int32], mask: NDArray[np.bool_] | None,
+    ) -> NDArray[np.int32]:  # fmt: skip
+        """Give the numbers of texts of which some are new, or have none."""
+        numbers = ids[places]
         unmet = _rows_with(numbers, NO_TEXT, mask)
         if unmet.size:
             self._meet(texts.dictionary, places[unmet], ordinal[unmet], ids)
@@ -78,8 +89,7 @@ class Column:
         refused = _rows_with(numbers, _REFUSED, mask)
         if refused.size:
             numbers[refused] = self._write(texts, refused)
-        numbers += self._base
-        return pa.array(numbers, mask=mask)
+        return numbers
 
     def _ids_of(self, dictionary: pa.Array) -> NDArray[np.int32]:
         """Give what is known of the texts of a dictionary: ids, NO_TEXT, or _REFUSED.

@@ -174,7 +174,8 @@ def take(
         target: as many columns as the shape has; absent ones stay as they are.
     """
     at = int(where[0])
-    places = where[:0] if int(where[-1]) - at == len(where) - 1 else where
+    # Without a sign, so that nobody looks for places counted from the end.
+    places = (where[:0] if int(where[-1]) - at == len(where) - 1 else where).view(np.uint32)
     _take(
         *block, *shape, first, len(where), places, at,
         target.places, target.sizes, target.long, target.word, target.tiny,
@@ -184,7 +185,7 @@ def take(
 @bare_kernel
 def _take(
     tiny: Bytes, short: Int16, word: Word32, long: Int64, least: Int64, widths: Int64,
-    offsets: Int64, first: int, rows: int, where: Int32, at: int, places: Int64, sizes: Int64,
+    offsets: Int64, first: int, rows: int, where: Word32, at: int, places: Int64, sizes: Int64,
     out_long: Int64, out_word: Int32, out_tiny: Bytes,
 ) -> None:  # fmt: skip
     for c in range(places.shape[0]):
@@ -205,15 +206,16 @@ def _take(
 @inlined
 def _of_width(
     tiny: Bytes, short: Int16, word: Word32, long: Int64, width: int, offset: int, least: int,
-    first: int, rows: int, where: Int32, at: int, out: NDArray[Any], place: int,
+    first: int, rows: int, where: Word32, at: int, out: NDArray[Any], place: int,
 ) -> None:  # fmt: skip
     if width == 0:
+        column = out[place]
         if where.shape[0] == 0:
             for i in range(rows):
-                out[place, at + i] = least
+                column[at + i] = least
         else:
             for i in range(rows):
-                out[place, where[i]] = least
+                column[where[i]] = least
     elif width == 1:
         _take_column(tiny, offset + first, least, rows, where, at, out, place)
     elif width == 2:
@@ -226,15 +228,16 @@ def _of_width(
 
 @inlined
 def _take_column(
-    source: NDArray[Any], first: int, least: int, rows: int, where: Int32, at: int,
+    source: NDArray[Any], first: int, least: int, rows: int, where: Word32, at: int,
     out: NDArray[Any], place: int,
 ) -> None:  # fmt: skip
+    column = out[place]
     if where.shape[0] == 0:
         for i in range(rows):
-            out[place, at + i] = np.int64(source[first + i]) + least
+            column[at + i] = np.int64(source[first + i]) + least
     else:
         for i in range(rows):
-            out[place, where[i]] = np.int64(source[first + i]) + least
+            column[where[i]] = np.int64(source[first + i]) + least
 
 
 @bare_kernel

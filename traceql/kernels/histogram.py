@@ -19,12 +19,13 @@ PER_OCTAVE = 32
 ZERO = -1
 """Bucket of the duration 0."""
 
+_CELLS = 64
 _KEY = 4096
 """Buckets are kept as (group * _KEY + bucket + 1); 63 octaves of 32 need 2018."""
 
 
 def _borders() -> Int64:
-    """Give ceil(2^(61 + k/32)) for k = 0..31, from exact integer roots."""
+    """Give ceil(2^(61 + k/32)) for k = 0..32, from exact roots; and where cells begin, as buckets."""
     from math import isqrt
 
     borders = []
@@ -33,7 +34,10 @@ def _borders() -> Int64:
         for _ in range(5):  # 2^5 = 32: five exact integer square roots are a 32nd root
             root = isqrt(root - 1) + 1 if root > 1 else root
         borders.append(root)
-    return np.array(borders, np.int64)
+    # An octave in 64 cells: none is wider than a bucket, so each has one border at most.
+    cells = [(1 << 61) + (cell << 55) for cell in range(_CELLS)]
+    guesses = [sum(border <= cell for border in borders) - 1 for cell in cells]
+    return np.array([*borders, 1 << 62, *guesses], np.int64)
 
 
 _BORDERS = as_input(_borders(), np.int64)
@@ -148,14 +152,10 @@ def _bucket(value: int, borders: Int64) -> int:
             rest >>= step
             octave += step
     mantissa = value << (61 - octave) if octave <= 61 else value >> (octave - 61)
-    low, high = 0, 32
-    while high - low > 1:
-        middle = (low + high) >> 1
-        if mantissa >= borders[middle]:
-            low = middle
-        else:
-            high = middle
-    return octave * 32 + low
+    low = borders[33 + ((mantissa >> 55) & 63)]
+    if mantissa >= borders[low + 1]:
+        low += 1
+    return int(octave * 32 + low)
 
 
 @kernel

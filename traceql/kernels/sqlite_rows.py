@@ -37,6 +37,7 @@ _PLANS = 128
 """Plans that are kept, a power of two: records of a table have few forms of headers."""
 _MOST_HEAD = 127
 _MOST_TEXT = (1 << 31) - 64
+_APART = 72
 _FIRST_TEXT, _MUCH_TEXT = 1 << 16, 1 << 22
 
 
@@ -86,6 +87,8 @@ class RowReader:
         self._kinds = np.ascontiguousarray(kinds, np.uint8)
         self._absent = np.ascontiguousarray(absent_is_odd, np.bool_)
         self._capacity = max(batch_rows, MOST_CELLS)
+        # Columns a power of two apart would lie in the same lines of the cache.
+        self._stride = self._capacity + _APART
         wanted = self._kinds != SKIPPED
         is_text = self._kinds == BYTES
         self._shape = int(wanted.sum()), int((wanted & ~is_text).sum()), int(is_text.sum())
@@ -121,8 +124,9 @@ class RowReader:
         capacity = self._capacity
         if memory is None:
             memory = np.empty(self.value_bytes, np.uint8)
-        values = memory[: numbers * capacity * 8].view(np.int64).reshape(numbers, capacity)
-        state = np.empty((wanted, capacity), np.uint8)
+        stride = self._stride
+        values = memory[: numbers * stride * 8].view(np.int64).reshape(numbers, stride)
+        state = np.empty((wanted, stride), np.uint8)
         starts = np.zeros((texts, capacity + 1), np.int32)
         odd_rows, rowids = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
         while True:
@@ -148,7 +152,7 @@ class RowReader:
     @property
     def value_bytes(self) -> int:
         """How many bytes the values of a batch take."""
-        return self._shape[1] * self._capacity * 8
+        return self._shape[1] * self._stride * 8
 
     def _grow(self, status: int, needed: int) -> None:
         if status == _MORE_SCRATCH:

@@ -24,6 +24,12 @@ _TEXTS = frozenset({"text", "jsonText", "data", "name", "context", "varName", "k
                     "srcFile", "funcName", "cachePath", "tensorSizeMinusOneElements"})  # fmt: skip
 """Columns of text, also where a copy of the database has lost their type."""
 _BYTES = frozenset({"binaryData"})
+_NUMBERS = frozenset({"start", "end", "globalTid", "globalPid", "endGlobalTid", "deviceId",
+                      "contextId", "streamId", "correlationId", "eventClass", "eventType",
+                      "nameId", "textId", "demangledName", "shortName", "mangledName", "copyKind",
+                      "srcKind", "dstKind", "memKind", "syncType", "bytes", "domainId",
+                      "category"})  # fmt: skip
+"""Columns of whole numbers, also where damage has changed their type."""
 
 CODES = {
     "slice_without_start": ("data_loss", "Rows without a start; they were left out."),
@@ -118,6 +124,8 @@ class Context:
 
 def _type(name: str, declared: str) -> pa.DataType:
     upper = declared.upper()
+    if name in _NUMBERS:
+        return pa.int64()
     if name in _BYTES or "BLOB" in upper:
         return pa.binary()
     if name in _TEXTS or any(word in upper for word in ("TEXT", "CHAR", "CLOB")):
