@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from traceql.engine import memory, sql_script, workers
+from traceql.engine import memory, sql_script
 from traceql.engine.detect import is_one_trace
 from traceql.engine.folder import FolderSource
 from traceql.engine.ingest import Ingested, Progress, ingest
@@ -20,6 +20,8 @@ from traceql.store.sweep import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from traceql.engine import workers
 
 STANDARD_INPUT = "-"
 _TELL_EVERY_S = 0.2
@@ -162,6 +164,8 @@ def _in_processes(
     done: Callable[[Outcome], None],
 ) -> dict[File, Outcome]:
     """Ingest in processes; what one leaves that dies is swept."""
+    from traceql.engine import workers
+
     shared = workers.counters(2)
     outcomes = {}
     try:
