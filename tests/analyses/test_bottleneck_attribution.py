@@ -117,7 +117,7 @@ def test_a_host_alone_has_its_steps_split(tmp_path):
     assert [f.kind for f in result.findings] == ["data_loading"]
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_any_stretch_gives_the_same(data, tmp_path_factory):
     gap = st.floats(1, 40).map(lambda x: round(x, 1))
