@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,3 +79,25 @@ def test_bad_input_is_refused(columns_):
         calltree.build(*columns_)
     with pytest.raises(ValueError, match=r"length|negative"):
         calltree.outermost(*columns_)
+
+
+@given(steps, st.integers(1, 7))
+def test_parts_give_what_the_whole_gives(walk, size):
+    depth, name, dur = columns(walk)
+    parts = calltree.Walk(groups=2)
+    for at in range(0, len(depth), size):
+        part = slice(at, at + size)
+        group = [n % 2 for n in name[part]]
+        parts.add(depth[part], name[part], dur[part], dur[part], group)
+
+    assert all(map(np.array_equal, parts.tree(), calltree.build(depth, name, dur)))
+    whole = calltree.outermost(depth, name, dur)
+    both = [pair for g in (0, 1) for pair in zip(*parts.outermost(g), strict=True)]
+    assert sorted(both) == list(zip(*whole, strict=True))
+
+
+def test_there_may_be_as_many_nodes_as_slices():
+    count = 5_000
+    tree = calltree.build([0] * count, list(range(count)), [2] * count)
+    assert tree.name.tolist() == list(range(count))
+    assert tree.total_dur.sum() == 2 * count

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from traceql.model.protocols import Tables
 
+SIDES = ("annotation", "device", "host")
+"""By their codes, which are in this order."""
 OTHER = "(other)"
 NAMELESS = "(no name)"
 
@@ -66,10 +68,19 @@ def measure(tables: Tables, nodes: int) -> pa.Table:
         return SCHEMA.empty_table()
     track = slices["track_id"][0].as_py()
     names = _Names(tables["name"])
+    walk = calltree.Walk(len(SIDES))
+    for batch in slices.to_batches():
+        walk.add(
+            batch["depth"].to_numpy(),
+            batch["name_id"].to_numpy(),
+            batch["self_dur"].fill_null(-1).to_numpy(),
+            batch["dur"].to_numpy(),
+            batch["side_code"].to_numpy(),
+        )
     parts = [
         _rows("track", track, {"name": [_label(track, tables["track"])]}),
-        _nodes(track, slices, names, nodes),
-        *_totals(track, slices, names),
+        _nodes(track, walk.tree(), names, nodes),
+        *_totals(track, walk, names),
         _ops(track, tables, names),
         _bins(track, tables, names),
     ]
@@ -110,12 +121,7 @@ def _column(values: Any, type_: pa.DataType, count: int) -> pa.Array:
     return pa.array(values, type_)
 
 
-def _nodes(track: int, slices: pa.Table, names: _Names, nodes: int) -> pa.Table:
-    built = calltree.build(
-        slices["depth"].to_numpy(),
-        slices["name_id"].to_numpy(),
-        slices["self_dur"].combine_chunks().fill_null(-1).to_numpy(),
-    )
+def _nodes(track: int, built: calltree.CallTree, names: _Names, nodes: int) -> pa.Table:
     # Names are looked up for the nodes that are kept: there may be many more.
     order, other = largest(built.parent, built.total_dur, nodes)
     texts = names.of(built.name[order]).to_pylist()
@@ -183,19 +189,17 @@ def cut(tree: Tree, order: NDArray[np.int64], other: NDArray[np.int64], texts: l
     )
 
 
-def _totals(track: int, slices: pa.Table, names: _Names) -> list[pa.Table]:
+def _totals(track: int, walk: calltree.Walk, names: _Names) -> list[pa.Table]:
     found = []
-    for side in sorted(slices["side"].unique().to_pylist()):  # three at most
-        mine = slices.filter(pc.equal(slices["side"], side))
-        sums = calltree.outermost(
-            mine["depth"].to_numpy(), mine["name_id"].to_numpy(), mine["dur"].to_numpy()
-        )
-        columns = {
-            "side": [side] * len(sums.name),
-            "name": names.of(sums.name),
-            "total_dur": sums.total_dur,
-        }
-        found.append(_rows("total", track, columns))
+    for code, side in enumerate(SIDES):
+        sums = walk.outermost(code)
+        if len(sums.name):
+            columns = {
+                "side": [side] * len(sums.name),
+                "name": names.of(sums.name),
+                "total_dur": sums.total_dur,
+            }
+            found.append(_rows("total", track, columns))
     return found
 
 

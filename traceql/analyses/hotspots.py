@@ -42,6 +42,12 @@ JOIN (SELECT side, name_id, min(track_id) AS home_track_id
       ORDER BY sum(self_dur) DESC, side, name_id LIMIT 100) best USING (side, name_id)
 WHERE w.dur > 0 GROUP BY w.side, w.name_id, bin ORDER BY w.side, w.name_id, bin
 """  # noqa: S608
+# Narrow: all slices of a track stand in memory together.
+_SLICES = f"""
+SELECT track_id, id, ts, dur, self_dur, name_id, depth,
+  CASE side WHEN 'annotation' THEN 0 WHEN 'device' THEN 1 ELSE 2 END::TINYINT AS side_code
+FROM ({_WORK})
+"""  # noqa: S608
 _TRACKS = "SELECT * EXCLUDE (trace) FROM track_with_context ORDER BY track_id"
 
 
@@ -72,7 +78,7 @@ class Hotspots:
         "category": Input("SELECT id, text FROM dim_category"),
         "track": Input(_TRACKS),
         "slice": Input(
-            _WORK, order_by=("ts", "dur >= 0", "dur DESC", "id"), partition_by="track_id"
+            _SLICES, order_by=("ts", "dur >= 0", "dur DESC", "id"), partition_by="track_id"
         ),
     }
 

@@ -11,6 +11,12 @@ from traceql.kernels.decorator import as_input, kernel
 
 Int64 = NDArray[np.int64]
 
+_FIRST_NODES = 1024
+_TOP, _SIZE = 0, 1
+"""Places in a walk's state: how many slices are open, how many nodes there are."""
+_DEPTH, _NODE, _CELL = 0, 1, 2
+"""Rows of a walk's stack: of each open slice its depth, its node, its place in the sums."""
+
 
 class CallTree(NamedTuple):
     """Nodes; a parent stands before its children. All int64 [m]."""
@@ -31,118 +37,167 @@ class Outermost(NamedTuple):
     total_dur: Int64
 
 
-def build(depth: ArrayLike, name: ArrayLike, self_dur: ArrayLike) -> CallTree:
-    """Merge slices by their path of names.
+class Walk:
+    """Merges the slices of one track by their path of names, part by part.
 
-    Args:
-        depth: int64 [n], >= 0, slices of one track in nesting order (a parent before its
-            children); where parents are missing, as in a window, the next one up stands in.
-        name: int64 [n].
-        self_dur: int64 [n], negative where never closed: such a slice is a node without time.
-
-    Returns:
-        CallTree; the self times of all nodes sum to those of all closed slices.
-
-    Raises:
-        ValueError: lengths differ, or a depth is negative.
+    It holds the nodes and the open slices only, whatever the number of slices.
     """
-    depths, names, selfs = _checked(depth, name, self_dur)
-    parent = np.empty(len(depths), np.int64)
-    _parents(depths, parent)
-    node = np.empty(len(depths), np.int64)
-    table = np.full(1 << max(4, (2 * len(depths)).bit_length()), -1, np.int64)
-    out_parent, out_name = np.empty(len(depths), np.int64), np.empty(len(depths), np.int64)
-    size = _nodes(parent, names, node, table, out_parent, out_name)
-    own, total = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    count = np.zeros(size, np.int64)
-    _fill(node, selfs, out_parent, own, total, count)
-    return CallTree(out_parent[:size].copy(), out_name[:size].copy(), total, own, count)
+
+    def __init__(self, groups: int = 1) -> None:
+        """Begin.
+
+        Args:
+            groups: into how many groups slices fall; a slice encloses those of its group only.
+        """
+        self._groups = groups
+        self._state = np.zeros(2, np.int64)
+        self._stack = np.empty((3, 16), np.int64)
+        self._nodes = np.zeros((4, _FIRST_NODES), np.int64)  # parent, name, own, calls
+        self._table = np.full(4 * _FIRST_NODES, -1, np.int64)
+        self._sums = np.zeros((3, groups), np.int64)  # open, total, seen
+
+    def add(
+        self,
+        depth: ArrayLike,
+        name: ArrayLike,
+        self_dur: ArrayLike,
+        dur: ArrayLike,
+        group: ArrayLike | None = None,
+    ) -> None:
+        """Go on with the next slices of the track.
+
+        Args:
+            depth: int64 [n], >= 0, in nesting order (a parent before its children); where parents
+                are missing, as in a window, the next one up stands in.
+            name: int64 [n], ids from -1.
+            self_dur: int64 [n], negative where never closed: such a slice is a node without time.
+            dur: int64 [n], negative where never closed.
+            group: int64 [n], in 0 … groups - 1; None: all are of group 0.
+
+        Raises:
+            ValueError: lengths differ, a depth is negative, or a name or a group is no such number.
+        """
+        count = len(as_input(depth, np.int64))
+        groups = np.zeros(count, np.int64) if group is None else group
+        columns = [as_input(c, np.int64) for c in (depth, name, self_dur, dur, groups)]
+        depths, names, selfs, durs, groups = columns
+        if any(len(column) != count for column in columns):
+            raise ValueError("columns differ in length")
+        if not count:
+            return
+        if depths.min() < 0:
+            raise ValueError("a depth is negative")
+        if names.min() < -1 or not 0 <= groups.min() <= groups.max() < self._groups:
+            raise ValueError(f"names from -1, groups from 0 to {self._groups - 1}")
+        self._stack = _wider(self._stack, int(depths.max()) + 2)
+        self._sums = _wider(self._sums, (int(names.max()) + 2) * self._groups)
+        at = 0
+        while True:
+            at = _walk(
+                depths, names, selfs, durs, groups, at, self._groups, self._state, self._stack,
+                self._table, self._nodes, self._sums,
+            )  # fmt: skip
+            if at == count:
+                return
+            self._nodes = _wider(self._nodes, 2 * self._nodes.shape[1])
+            self._table = np.full(2 * len(self._table), -1, np.int64)
+            _enter(self._table, self._nodes, int(self._state[_SIZE]))
+
+    def tree(self) -> CallTree:
+        """Give the tree of all slices so far; the self times of all nodes are theirs."""
+        parent, name, own, calls = self._nodes[:, : self._state[_SIZE]].copy()
+        total = own.copy()
+        _add_up(parent, total)
+        return CallTree(parent, name, total, own, calls)
+
+    def outermost(self, group: int = 0) -> Outermost:
+        """Give the time of the outermost slices of each name of a group, ascending."""
+        _, total, seen = self._sums[:, group :: self._groups]
+        cells = np.flatnonzero(seen)
+        return Outermost(cells - 1, total[cells])
+
+
+def build(depth: ArrayLike, name: ArrayLike, self_dur: ArrayLike) -> CallTree:
+    """Merge slices by their path of names; arguments and errors as `Walk.add`."""
+    walk = Walk()
+    walk.add(depth, name, self_dur, self_dur)
+    return walk.tree()
 
 
 def outermost(depth: ArrayLike, name: ArrayLike, dur: ArrayLike) -> Outermost:
     """Sum per name the time of its outermost slices, so that recursion counts once.
 
-    Arguments and errors as `build`, with the length `dur` in the place of `self_dur`.
+    Arguments and errors as `Walk.add`.
     """
-    depths, names, durs = _checked(depth, name, dur)
-    found, codes = np.unique(names, return_inverse=True)
-    total = np.zeros(len(found), np.int64)
-    inside = np.zeros(len(found), np.int64)
-    stack = np.empty(int(depths.max(initial=-1)) + 1, np.int64)
-    _outermost(depths, as_input(codes, np.int64), durs, stack, inside, total)
-    return Outermost(found, total)
+    walk = Walk()
+    walk.add(depth, name, dur, dur)
+    return walk.outermost()
 
 
-def _checked(depth: ArrayLike, name: ArrayLike, dur: ArrayLike) -> tuple[Int64, Int64, Int64]:
-    depths, names = as_input(depth, np.int64), as_input(name, np.int64)
-    durs = as_input(dur, np.int64)
-    if not len(depths) == len(names) == len(durs):
-        raise ValueError("columns differ in length")
-    if (depths < 0).any():
-        raise ValueError("a depth is negative")
-    return depths, names, durs
+def _wider(table: Int64, columns: int) -> Int64:
+    """Give a table with at least so many columns; new ones hold 0."""
+    if table.shape[1] >= columns:
+        return table
+    wide = np.zeros((table.shape[0], max(columns, table.shape[1])), np.int64)
+    wide[:, : table.shape[1]] = table
+    return wide
 
 
 @kernel
-def _parents(depth: Int64, parent: Int64) -> None:
-    """Give the index of the slice around each: the last one before it that is less deep."""
-    for i in range(depth.shape[0]):
-        at = i - 1
-        while at >= 0 and depth[at] >= depth[i]:
-            at = parent[at]
-        parent[i] = at
-
-
-@kernel
-def _nodes(
-    parent: Int64, name: Int64, node: Int64, table: Int64, out_parent: Int64, out_name: Int64
-) -> int:
-    """Give each slice the node of its path; `table` is an open hash of nodes."""
-    size = 0
+def _slot(table: Int64, nodes: Int64, above: int, name: int) -> int:
+    """Find the place of a node in the open hash `table`, or the free one where it belongs."""
     mask = table.shape[0] - 1
-    for i in range(parent.shape[0]):
-        above = node[parent[i]] if parent[i] >= 0 else -1
-        at = ((above * 0x9E3779B1 + name[i] * 0x85EBCA77) >> 7) & mask
-        while table[at] >= 0 and not (
-            out_parent[table[at]] == above and out_name[table[at]] == name[i]
-        ):
-            at = (at + 1) & mask
-        if table[at] < 0:
-            table[at] = size
-            out_parent[size] = above
-            out_name[size] = name[i]
-            size += 1
-        node[i] = table[at]
-    return size
+    at = ((above * 0x9E3779B1 + name * 0x85EBCA77) >> 7) & mask
+    while table[at] >= 0 and not (nodes[0, table[at]] == above and nodes[1, table[at]] == name):
+        at = (at + 1) & mask
+    return int(at)
 
 
 @kernel
-def _fill(
-    node: Int64, self_dur: Int64, parent: Int64, own: Int64, total: Int64, count: Int64
-) -> None:
-    """Sum the slices of each node, then from the leaves up."""
-    for i in range(node.shape[0]):
-        count[node[i]] += 1
+def _walk(
+    depth: Int64, name: Int64, self_dur: Int64, dur: Int64, group: Int64, first: int, groups: int,
+    state: Int64, stack: Int64, table: Int64, nodes: Int64, sums: Int64,
+) -> int:  # fmt: skip
+    """Give the place of the slice for whose node there is no room, or how many slices there are."""
+    top, size = state[_TOP], state[_SIZE]
+    for i in range(first, depth.shape[0]):
+        while top > 0 and stack[_DEPTH, top - 1] >= depth[i]:
+            top -= 1
+            sums[0, stack[_CELL, top]] -= 1
+        above = stack[_NODE, top - 1] if top > 0 else -1
+        at = _slot(table, nodes, above, name[i])
+        if table[at] < 0:
+            if size == nodes.shape[1]:
+                state[_TOP], state[_SIZE] = top, size
+                return i
+            table[at] = size
+            nodes[0, size], nodes[1, size] = above, name[i]
+            size += 1
+        node = table[at]
+        nodes[3, node] += 1
         if self_dur[i] > 0:
-            own[node[i]] += self_dur[i]
-    for j in range(own.shape[0] - 1, -1, -1):
-        total[j] += own[j]
+            nodes[2, node] += self_dur[i]
+        cell = (name[i] + 1) * groups + group[i]
+        if sums[0, cell] == 0 and dur[i] > 0:
+            sums[1, cell] += dur[i]
+        sums[0, cell] += 1
+        sums[2, cell] = 1
+        stack[_DEPTH, top], stack[_NODE, top], stack[_CELL, top] = depth[i], node, cell
+        top += 1
+    state[_TOP], state[_SIZE] = top, size
+    return int(depth.shape[0])
+
+
+@kernel
+def _enter(table: Int64, nodes: Int64, size: int) -> None:
+    """Enter the nodes in a new, larger hash."""
+    for j in range(size):
+        table[_slot(table, nodes, nodes[0, j], nodes[1, j])] = j
+
+
+@kernel
+def _add_up(parent: Int64, total: Int64) -> None:
+    """Add to each node what is below it, from the leaves up."""
+    for j in range(total.shape[0] - 1, -1, -1):
         if parent[j] >= 0:
             total[parent[j]] += total[j]
-
-
-@kernel
-def _outermost(
-    depth: Int64, name: Int64, dur: Int64, stack: Int64, inside: Int64, total: Int64
-) -> None:
-    """Keep the open slices, outermost first, and how many of each name are open."""
-    top = 0
-    for i in range(depth.shape[0]):
-        while top > 0 and depth[stack[top - 1]] >= depth[i]:
-            top -= 1
-            inside[name[stack[top]]] -= 1
-        if inside[name[i]] == 0 and dur[i] > 0:
-            total[name[i]] += dur[i]
-        stack[top] = i
-        inside[name[i]] += 1
-        top += 1
