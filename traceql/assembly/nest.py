@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -84,11 +84,16 @@ class Slices:
 
 
 def _longest_first(dur: Int64) -> Int64:
-    return np.where(dur < 0, _SMALLEST, -dur)
+    longest_first = np.negative(dur)
+    if len(dur) and longest_first.max() > 0:
+        longest_first[dur < 0] = _SMALLEST
+    return longest_first
 
 
 def _dur(longest_first: Int64) -> Int64:
-    return np.where(longest_first == _SMALLEST, -1, -longest_first)
+    # The smallest number is its own negative.
+    dur = np.negative(longest_first)
+    return np.maximum(dur, -1, out=dur)
 
 
 class Nest:
@@ -110,7 +115,8 @@ class Nest:
         nesting = Nesting()
         for keys in slices.keys():  # noqa: SIM118  (of a sorter)
             track, ts, longest_first, ordinal = keys
-            ids = numbers.of(ordinal)
+            # Nobody asks for parents yet.
+            ids = ordinal if listener is None else numbers.of(ordinal)
             nested = nesting.feed(track, ts, _dur(longest_first), ids)
             late.append(nested.late_row)
             late_self.append(nested.late_self_dur)
@@ -158,7 +164,8 @@ class Nest:
             if over.any():
                 keys = _lane_key(track[over], nested.lane[over])
                 track[over] = self._first_overflow + np.searchsorted(self._lane_keys, keys)
-            known = _Known(ids, ts, dur, track, nested.depth.astype(np.int64), nested.parent, own)
+            depth: NDArray[Any] = nested.depth
+            known = _Known(ids, ts, dur, track, depth, nested.parent, own)
             if over.any():
                 columns = _columns(rows.of(over), known.of(over), texts)
                 yield False, batch_of(STORED, columns, int(over.sum()))
@@ -169,7 +176,7 @@ class Nest:
 
 
 class _Known(NamedTuple):
-    """What slices get by their place among others."""
+    """What slices get by their place among others; depth may be narrower."""
 
     id: Int64
     ts: Int64
@@ -199,7 +206,7 @@ def _columns(rows: Rows | Taken, known: _Known, texts: Texts) -> dict[str, Value
         "track_id": Values(known.track_id, None),
         "depth": Values(known.depth, None),
         "parent_id": where(known.parent, known.parent >= 0),
-        "self_dur": where(known.self_dur, known.dur >= 0),
+        "self_dur": _of_closed(known),
         "name_id": _final(texts.names, there.get("name_id")),
         "category_id": _final(texts.categories, there.get("category_id")),
     }
@@ -208,6 +215,12 @@ def _columns(rows: Rows | Taken, known: _Known, texts: Texts) -> dict[str, Value
     for name in ("args_id", "end_args_id", "extra_id", "end_extra_id"):
         columns[name] = _final(texts.args, there.get(name))
     return columns
+
+
+def _of_closed(known: _Known) -> Values:
+    if len(known.dur) and known.dur.min() >= 0:
+        return Values(known.self_dur, None)
+    return where(known.self_dur, known.dur >= 0)
 
 
 def _final(texts: Dictionary, column: Values | None) -> Values | None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 
 _MOST_CODES = 1 << 62
+_MANY_ROWS = 1 << 15
+"""For fewer it does not pay to load a kernel."""
+_NEAR = 1 << 14
+"""Numbers that lie closer together are looked up by their place."""
 
 
 class Distinct(NamedTuple):
@@ -43,13 +47,27 @@ def coded(column: pa.Array) -> Coded:
     if column.null_count == len(column):
         return None, column.slice(0, 1)
     if not column.null_count and pa.types.is_integer(column.type):
-        bounds = pc.min_max(column)
-        if bounds["min"] == bounds["max"]:
-            return None, column.slice(0, 1)
+        found = _close_together(column)
+        if found is not None:
+            return found
     encoded = column.dictionary_encode(null_encoding="encode")
     if len(encoded.dictionary) == 1:
         return None, encoded.dictionary
     return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary
+
+
+def _close_together(column: pa.Array) -> Coded | None:
+    """Give the codes of integers of which all are there, where they are one, or many and near."""
+    bounds = pc.min_max(column)
+    least, most = bounds["min"].as_py(), bounds["max"].as_py()
+    if least == most:
+        return None, column.slice(0, 1)
+    if len(column) < _MANY_ROWS or most - least >= _NEAR:
+        return None
+    from traceql.kernels.codes import codes_of
+
+    codes, first = codes_of(column.to_numpy(), least, most)
+    return codes, column.take(pa.array(first))
 
 
 def distinct(columns: Sequence[pa.Array], rows: int) -> Distinct:

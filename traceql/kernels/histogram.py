@@ -25,7 +25,7 @@ _KEY = 4096
 
 
 def _borders() -> Int64:
-    """Give ceil(2^(61 + k/32)) for k = 0..32, from exact roots; and where cells begin, as buckets."""
+    """Give ceil(2^(61 + k/32)) for k = 0..32, from exact roots; and the buckets of cells."""
     from math import isqrt
 
     borders = []

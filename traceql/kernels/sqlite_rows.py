@@ -126,7 +126,7 @@ class RowReader:
             memory = np.empty(self.value_bytes, np.uint8)
         stride = self._stride
         values = memory[: numbers * stride * 8].view(np.int64).reshape(numbers, stride)
-        state = np.empty((wanted, stride), np.uint8)
+        state = np.full((wanted, stride), THERE, np.uint8)
         starts = np.zeros((texts, capacity + 1), np.int32)
         odd_rows, rowids = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
         while True:
@@ -355,7 +355,8 @@ def _store(
             values[slot, n] = rowid
         else:
             reals[slot, n] = float(rowid)
-        state[w, n] = found
+        if found != THERE:
+            state[w, n] = found
     return 0
 
 
@@ -373,6 +374,7 @@ def _read(
         Status; the next leaf; rows; rows with odd cells; damaged pages; bytes needed.
     """
     n = odd = needed = 0
+    known = _PLANS
     last = where[0] + sizes[0] * sizes[2] - _MOST_HEAD - 32
     while at < leaves.shape[0]:
         number = leaves[at]
@@ -399,8 +401,13 @@ def _read(
                 status = _DAMAGED
                 break
             low = rowid
-            known, head_bytes = _home(start, length, last)
-            if not _is_planned(met, known, start, head_bytes, length):
+            # Most records have the header of the one before.
+            planned = start <= last and _is_planned(met, known, start, met[known, 1], length)
+            head_bytes = 0
+            if not planned:
+                known, head_bytes = _home(start, length, last)
+                planned = _is_planned(met, known, start, head_bytes, length)
+            if not planned:
                 met[known, 0] = 0
                 status, head_bytes, is_odd = _plan(
                     start, length, columns, kinds, absent, plans[known]
@@ -421,6 +428,7 @@ def _read(
                 odd += 1
             n += 1
         if status != _PLAIN:
+            state[:, rows : n + 1] = THERE
             n, odd = rows, odds
         if status == _DAMAGED:
             damaged[damages] = number

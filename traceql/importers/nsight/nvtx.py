@@ -53,6 +53,9 @@ class Nvtx(Spans):
         wanted = {name: pa.int64() for name in ("eventType", "globalTid", "domainId", "category",
                                                 "textId")} | {"text": pa.string()}  # fmt: skip
         definitions = pa.array(sorted(_DEFINITIONS), pa.int64())
+        kinds = self._context.export.rows(self._table, {"eventType": pa.int64()})
+        if not any(pc.any(pc.is_in(batch["eventType"], definitions)).as_py() for batch in kinds):
+            return
         for batch in self._context.export.rows(self._table, wanted):
             mask = pc.is_in(batch["eventType"], definitions)
             if not pc.any(mask).as_py():
