@@ -43,12 +43,14 @@ def test_take_lifted_equals_the_oracle(holes: list[int], data: st.DataObject) ->
     lifted = np.arange(3 * size).reshape(3, size)
     places = st.lists(st.integers(0, size - 1), unique=True, max_size=size) if size else st.just([])
     rows = np.array(sorted(data.draw(places)), np.int64)
-    columns = np.array(sorted(data.draw(st.sets(st.integers(0, 2)))), np.int64)
-    values = np.empty((columns.size, rows.size), np.int64)
-    bits = np.empty((columns.size, (rows.size + 7) // 8), np.uint8)
-    counts = np.empty(columns.size, np.int64)
-    take_lifted(lifted, np.array(holes, np.int32), columns, rows, values, bits, counts)
-    for number, column in enumerate(columns.tolist()):
+    columns = sorted(data.draw(st.sets(st.integers(0, 2))))
+    taken = np.full(32, -1, np.int64)
+    taken[columns] = np.arange(len(columns))
+    values = np.zeros((len(columns), rows.size), np.int64)
+    bits = np.zeros((len(columns), (rows.size + 7) // 8), np.uint8)
+    counts = np.zeros(len(columns), np.int64)
+    take_lifted(lifted, np.array(holes, np.int32), taken, rows, values, bits, counts)
+    for number, column in enumerate(columns):
         there = [holes[row] >> column & 1 for row in rows.tolist()]
         assert np.unpackbits(bits[number], count=rows.size, bitorder="little").tolist() == there
         assert counts[number] == sum(there)

@@ -59,6 +59,8 @@ def cli(ctx: click.Context, *, debug: bool) -> None:
 
 def main() -> None:
     """Run the command line; the one place that prints errors and chooses the exit code."""
+    # numpy starts a thread of algebra for each core, which wait busily for work they do not get.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Imports and rows make many objects and hardly any garbage: looking for it took a tenth.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     notice.when_compiling(lambda: click.echo(_COMPILING, err=True))

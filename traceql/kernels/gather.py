@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from traceql.kernels.decorator import bare_kernel
+from traceql.kernels.vector import ONE, ZERO, first_bit
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Int64 = NDArray[np.int64]
@@ -60,7 +62,7 @@ def gather(
 def take_lifted(
     lifted: Int64,
     holes: Int32,
-    columns: Int64,
+    places: Int64,
     rows: Int64,
     values: Int64,
     bits: NDArray[np.uint8],
@@ -68,27 +70,26 @@ def take_lifted(
 ) -> None:
     """Take lifted columns at some rows, with a bit for each value that is there.
 
+    Row by row: most rows have few of the columns, and only those are touched.
+
     Args:
         lifted: int64 [k, m].
         holes: int32 [m], bit k is on where lifted[k] has a value.
-        columns: int64 [c], which columns to take.
+        places: int64 [32], the row of `values` for each column; -1: it is not taken.
         rows: int64 [n], ascending.
-        values: int64 [c, n], filled; 0 where there is none.
-        bits: uint8 [c, (n + 7) // 8], filled, as in Arrow.
-        counts: int64 [c], filled: how many values are there.
+        values: int64 [c, n] of zeros, which stay where there is no value.
+        bits: uint8 [c, (n + 7) // 8] of zeros, filled as in Arrow.
+        counts: int64 [c] of zeros, filled: how many values are there.
     """
-    for number in range(columns.shape[0]):
-        column = columns[number]
-        count = 0
-        byte = 0
-        size = rows.shape[0]
-        for row in range(size):
-            place = rows[row]
-            there = holes[place] >> column & 1
-            values[number, row] = lifted[column, place] if there else 0
-            count += there
-            byte |= there << (row & 7)
-            if row & 7 == 7 or row == size - 1:
-                bits[number, row >> 3] = byte
-                byte = 0
-        counts[number] = count
+    for row in range(rows.shape[0]):
+        event = rows[row]
+        mask = np.uint64(holes[event])
+        byte, bit = row >> 3, np.uint8(1 << (row & 7))
+        while mask != ZERO:
+            column = first_bit(mask)
+            mask &= mask - ONE
+            place = places[column]
+            if place >= 0:
+                values[place, row] = lifted[column, event]
+                bits[place, byte] |= bit
+                counts[place] += 1

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _INT64 = 1 << 63
 _US = "\x1f"
+_MOST_HOLES = 32
+"""Bits of `Columns.holes`."""
 
 
 class Events:
@@ -140,18 +142,18 @@ class Events:
     def _lifted(self, rows: Int64) -> dict[str, pa.Array]:
         """Give the lifted columns that have any value at these rows."""
         used = int(np.bitwise_or.reduce(self._columns.holes[rows], initial=0))
-        columns = np.array([k for k in range(used.bit_length()) if used >> k & 1], np.int64)
-        values = np.empty((columns.size, rows.size), np.int64)
-        bits = np.empty((columns.size, (rows.size + 7) // 8), np.uint8)
-        counts = np.empty(columns.size, np.int64)
-        if columns.size:
+        columns = [k for k in range(used.bit_length()) if used >> k & 1]
+        places = np.full(_MOST_HOLES, -1, np.int64)
+        places[columns] = np.arange(len(columns))
+        values = np.zeros((len(columns), rows.size), np.int64)
+        bits = np.zeros((len(columns), (rows.size + 7) // 8), np.uint8)
+        counts = np.zeros(len(columns), np.int64)
+        if columns:
             take_lifted(
-                self._columns.lifted, self._columns.holes, columns, rows, values, bits, counts
+                self._columns.lifted, self._columns.holes, places, rows, values, bits, counts
             )
         found = {}
-        for place, (column, count) in enumerate(
-            zip(columns.tolist(), counts.tolist(), strict=True)
-        ):
+        for place, (column, count) in enumerate(zip(columns, counts.tolist(), strict=True)):
             there = None if count == rows.size else pa.py_buffer(bits[place])
             found[tables.lifted_column(column)] = pa.Array.from_buffers(
                 pa.int64(), rows.size, [there, pa.py_buffer(values[place])]
