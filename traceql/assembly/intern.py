@@ -99,7 +99,7 @@ class Column:
         place = _place(dictionary)
         earlier = self._dictionaries.pop(place, None)
         size = len(dictionary)
-        ids = np.empty(0, np.int32) if earlier is None else earlier[1]
+        ids = self._beginning(dictionary) if earlier is None else earlier[1]
         if len(ids) < size:
             longer = np.full(max(size, 2 * len(ids)), NO_TEXT, np.int32)
             longer[: len(ids)] = ids
@@ -109,6 +109,14 @@ class Column:
         # The dictionary is kept, so that no other can come to lie in its place.
         self._dictionaries[place] = dictionary, ids
         return ids
+
+    def _beginning(self, dictionary: pa.Array) -> NDArray[np.int32]:
+        """Give what is known of the texts of an earlier dictionary that this one begins with."""
+        for known, ids in reversed(self._dictionaries.values()):
+            size = len(known)
+            if 0 < size < len(dictionary) and dictionary.slice(0, size).equals(known):
+                return ids[:size].copy()
+        return np.empty(0, np.int32)
 
     def _meet(
         self, dictionary: pa.Array, places: NDArray[np.int32], ordinal: Int64,

@@ -199,6 +199,15 @@ def picked(texts: pa.Array, codes: Int64, *, missing: int = -1) -> pa.Array:
     return pa.DictionaryArray.from_arrays(indices, texts)
 
 
+def spelled(texts: Sequence[str | None], codes: Int64) -> pa.Array:
+    """Give texts by their number as a dictionary column, null where the text is None."""
+    if None in texts:
+        there = np.array([text is not None for text in texts])
+        numbers = np.where(there, np.cumsum(there) - 1, -1)
+        codes, texts = numbers[codes], [text for text in texts if text is not None]
+    return picked(pa.array(texts, pa.string()), codes)
+
+
 def filtered(columns: Mapping[str, pa.Array], which: Bool) -> dict[str, pa.Array]:
     """Give the rows of a mask."""
     mask = pa.array(which)

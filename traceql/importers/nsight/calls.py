@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from traceql.importers._columns import distinct, filled, filtered, mapped, valid
+from traceql.importers._columns import distinct, filled, filtered, mapped, spelled, valid
 from traceql.importers._packing import Args, span_rows
 from traceql.model.protocols import Chunk
 
@@ -282,7 +282,7 @@ def labelled(context: Context, table: str, name: str, column: pa.Array) -> pa.Ar
         return column
     found = distinct([column], len(column))
     texts = [None if v is None else labels.get(v, str(v)) for (v,) in found.keys]
-    return pa.array(texts, pa.string()).take(pa.array(found.codes))
+    return spelled(texts, found.codes)
 
 
 def _words(category: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from traceql.importers._columns import Int64, Leaves
     from traceql.importers.nsight.inputs import Export
 
-BATCH_ROWS = 1 << 16
+BATCH_ROWS = 1 << 17
 _TEXTS = frozenset({"text", "jsonText", "data", "name", "context", "varName", "kernelName",
                     "srcFile", "funcName", "cachePath", "tensorSizeMinusOneElements"})  # fmt: skip
 """Columns of text, also where a copy of the database has lost their type."""

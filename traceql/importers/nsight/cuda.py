@@ -15,6 +15,7 @@ from traceql.importers._columns import (
     filtered,
     mapped,
     picked,
+    spelled,
     valid,
     where,
 )
@@ -282,7 +283,7 @@ class DeviceWork(Spans):
         found = distinct([kinds], rows)
         texts = [labels.COPY_KINDS.get(k, f"kind_{k}") if k is not None else "unknown"
                  for (k,) in found.keys]  # fmt: skip
-        work["copy_kind"] = pa.array(texts).take(pa.array(found.codes))
+        work["copy_kind"] = spelled(texts, found.codes)
         work["src_memory"] = _memory(columns.pop("srcKind", None), rows)
         work["dst_memory"] = _memory(columns.pop("dstKind", None), rows)
         name = self._copy_names(work, rows)
@@ -358,7 +359,7 @@ def _memory(kinds: pa.Array | None, rows: int) -> pa.Array:
         return pa.nulls(rows, pa.string())
     found = distinct([kinds], rows)
     texts = [None if k is None else labels.MEMORY_KINDS.get(k, f"kind_{k}") for (k,) in found.keys]
-    return pa.array(texts, pa.string()).take(pa.array(found.codes))
+    return spelled(texts, found.codes)
 
 
 def _worded(column: pa.Array, word: Callable[[str], str], missing: str) -> pa.Array:
