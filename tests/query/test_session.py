@@ -14,7 +14,7 @@ from store_builder import BuiltStore, build
 
 from traceql.errors import LimitReached, SqlError, StatementRefused, UnknownName
 from traceql.model import tables
-from traceql.query import library
+from traceql.query import library, translate
 from traceql.query.session import Session
 
 
@@ -317,3 +317,9 @@ def test_a_store_of_an_older_minor_version_is_read(tmp_path) -> None:
         for item in library.objects().values():
             if item.kind == "view" and not item.is_private:
                 session.sql(f"SELECT * FROM {item.name} LIMIT 1").fetchall()
+
+
+def test_an_error_of_a_stream_for_want_of_memory_is_a_limit():
+    error = OSError("Out of Memory Error: failed to pin block of size 256.0 KiB")
+    found = translate.translated(error, "SELECT 1", lambda _: [], memory_limit_bytes=1 << 20)
+    assert isinstance(found, LimitReached)

@@ -62,7 +62,12 @@ def translated(
     """
     kind = type(error).__name__
     message = str(error)
-    if kind == "OutOfMemoryException" or MEMORY_SIGN in message:
+    # The error of a stream comes as one of Arrow, with the message alone.
+    if (
+        kind == "OutOfMemoryException"
+        or message.startswith("Out of Memory Error")
+        or MEMORY_SIGN in message
+    ):
         size = format_bytes(memory_limit_bytes) if memory_limit_bytes else "unset"
         hint = "Raise it with --memory-limit, or ask for less: fewer columns, a window, a group."
         return LimitReached("memory", size, hint)

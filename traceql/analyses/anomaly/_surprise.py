@@ -40,6 +40,9 @@ SCHEMA = pa.schema(
     ]
 )  # fmt: skip
 
+_COUNTED = 1 << 22
+"""So many different keys are counted in a table, more by sorting."""
+
 
 class Surprise(NamedTuple):
     """What is known of each place from the third on, [n - 2], and how many symbols there are.
@@ -73,25 +76,31 @@ def surprise(symbols: Codes) -> Surprise:
     Args:
         symbols: int64 [n], n > 2, any numbers.
     """
-    distinct, codes = np.unique(symbols, return_inverse=True)
-    size = len(distinct)
+    codes, size = _dense(symbols - symbols.min(), int(np.ptp(symbols)) + 1)
     after, before, earlier = codes[2:], codes[1:-1], codes[:-2]
-    p = (_count(after) - 1 + 1 / size) / len(after)
-    p = (_count(before * size + after) - 1 + p) / _count(before)
-    context = _dense(earlier * size + before)
-    seen = _count(context * size + after)
-    p = (seen - 1 + p) / _count(context)
+    p = (_count(after, size) - 1 + 1 / size) / len(after)
+    p = (_count(before * size + after, size**2) - 1 + p) / _count(before, size)
+    context, contexts = _dense(earlier * size + before, size**2)
+    seen = _count(context * size + after, contexts * size)
+    p = (seen - 1 + p) / _count(context, contexts)
     return Surprise(-np.log2(p), seen, after == before, size)
 
 
-def _dense(keys: Codes) -> Codes:
-    return np.asarray(np.unique(keys, return_inverse=True)[1], np.int64)
+def _dense(keys: Codes, bound: int) -> tuple[Codes, int]:
+    """Number the different keys in their order; give each place its number, and how many."""
+    if bound > _COUNTED:
+        distinct, at = np.unique(keys, return_inverse=True)
+        return np.asarray(at, np.int64), len(distinct)
+    numbers = np.cumsum(np.bincount(keys, minlength=bound) > 0)
+    return numbers[keys] - 1, int(numbers[-1])
 
 
-def _count(keys: Codes) -> NDArray[np.float64]:
-    """Give for each place how often its key occurs."""
-    _, at, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    return np.asarray(counts[at], np.float64)
+def _count(keys: Codes, bound: int) -> NDArray[np.float64]:
+    """Give for each place how often its key, which is below `bound`, occurs."""
+    if bound > _COUNTED:
+        _, at, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        return np.asarray(counts[at], np.float64)
+    return np.bincount(keys, minlength=bound).astype(np.float64)[keys]
 
 
 def events(scored: Surprise, rule: Rule) -> Codes:
