@@ -360,6 +360,26 @@ def _store(
     return 0
 
 
+@inlined
+def _find_plan(
+    start: int, length: int, before: int, base: int, last: int, columns: Int64, kinds: Bytes,
+    absent: NDArray[np.bool_], plans: Int64, met: Int64,
+) -> tuple[int, int]:  # fmt: skip
+    """Give the status and the plan of a record; most have the header of the one before."""
+    if start <= last and _is_planned(met, before, start, met[before, 1], length):
+        return _PLAIN, before
+    known, head = _home(start, length, last)
+    if _is_planned(met, known, start, head, length):
+        return _PLAIN, known
+    met[known, 0] = 0
+    status, head, is_odd = _plan(start, length, columns, kinds, absent, plans[known])
+    if status == _PLAIN:
+        met[known, 1], met[known, 2], met[known, 3] = head, length, is_odd
+        # What was put together elsewhere will be overwritten.
+        met[known, 0] = start if base <= start <= last else 0
+    return status, known
+
+
 @bare_kernel
 def _read(
     where: tuple[int, int, int], sizes: tuple[int, int, int], room: tuple[int, int, int],
@@ -401,22 +421,11 @@ def _read(
                 status = _DAMAGED
                 break
             low = rowid
-            # Most records have the header of the one before.
-            planned = start <= last and _is_planned(met, known, start, met[known, 1], length)
-            head_bytes = 0
-            if not planned:
-                known, head_bytes = _home(start, length, last)
-                planned = _is_planned(met, known, start, head_bytes, length)
-            if not planned:
-                met[known, 0] = 0
-                status, head_bytes, is_odd = _plan(
-                    start, length, columns, kinds, absent, plans[known]
-                )
-                if status != _PLAIN:
-                    break
-                met[known, 1], met[known, 2], met[known, 3] = head_bytes, length, is_odd
-                # What was put together elsewhere will be overwritten.
-                met[known, 0] = start if where[0] <= start <= last else 0
+            status, known = _find_plan(
+                start, length, known, where[0], last, columns, kinds, absent, plans, met
+            )
+            if status != _PLAIN:
+                break
             needed = _store(start, n, rowid, where[1], room[1], slots, plans[known],
                             values, reals, state, starts)  # fmt: skip
             if needed:
