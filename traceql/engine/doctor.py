@@ -100,6 +100,7 @@ def _kernels() -> Check:
             _scan(Path(folder))
             _encode(Path(folder))
             count = _run_sql_kernels()
+            run_kernels_of_analyses()
         except TraceQLError as error:
             return Check("kernels", "broken", str(error))
     home = machine_code.home()
@@ -151,6 +152,49 @@ def _run_sql_kernels() -> int:
         given = connection.sql(f"SELECT {empty}").to_arrow_table()
         kernel.run(*(column.combine_chunks() for column in given.columns))
     return len(kernels())
+
+
+def run_kernels_of_analyses() -> None:
+    """Call the kernels that analyses call, each as it is called there."""
+    from traceql.kernels import (
+        calltree,
+        edits,
+        energy,
+        intervals,
+        mixture,
+        neighbours,
+        partition,
+        segments,
+        series,
+        spans,
+        states,
+    )  # fmt: skip
+
+    ts, end, values = [0, 2, 3], [1, 5, 4], [0.0, 1.0, 0.0, 2.0, 1.0, 3.0]
+    walk = calltree.build([0] * _MANY, range(_MANY), [1] * _MANY)
+    calltree.outermost([0, 1], walk.name[:2], [5, 3])
+    edits.shortest([1, 2, 3], [1, 3], 4)
+    energy.best_split(values)
+    energy.at_end(values)
+    energy.permuted([0, 6], values, [0.5] * 5)
+    mixture.fit(sorted(values), 2, least_sd=0.1)
+    neighbours.split_scores(neighbours.nearest(values, 2, 1, 1), 1)
+    partition.best_cuts(values, 1, 2)
+    segments.order([0, 3], [3, 1, 2])
+    segments.places([0, 3], ts, ts)
+    series.slopes(values, [1])
+    series.rises(values)
+    states.two_states(values, values, 1.0)
+    covered = intervals.union(ts, end)
+    intervals.intersect(covered, covered)
+    intervals.intersect_length(covered, covered)
+    intervals.gaps(ts, end)
+    intervals.coverage_by_bin(ts, end, 0, 2, 3)
+    for offsets in ([0, 3], [0, 1, 3]):
+        spans.merge(offsets, ts, end)
+        spans.flatten(offsets, ts, end)
+        spans.overlap_count(offsets, ts, end)
+    spans.overlap_count([0, _MANY], range(_MANY), [_MANY] * _MANY)
 
 
 def _made_up(kind: str) -> str:
