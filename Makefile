@@ -44,6 +44,7 @@ bench: $(READY)         ## hot paths beside peers and limits; sizes: make bench 
 	$(BIN)/python benchmarks/query.py --mb $(lastword $(BENCH_MB))
 	$(BIN)/python benchmarks/analyses.py --mb 35 --kind real synthetic
 	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/sql.py
 	$(BIN)/python benchmarks/projection.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/sqlite.py --kernels $(BENCH_KERNELS)

@@ -153,6 +153,8 @@ class Column:
 
     def finish(self) -> None:
         """Take no more rows."""
+        # They hold on to the memory of scanners, which is some ten MB.
+        self._dictionaries.clear()
         if self._writer is not None:
             self._writer.close()
 

@@ -159,6 +159,10 @@ class Feed:
 
     def _fill(self, tail: NDArray[np.uint8]) -> Buffer | None:
         """Fill a buffer with the incomplete event and what follows; None at the end."""
+        # The last buffer has the tail, and what `rest` may have to give.
+        done = [held for held in self._live[:-1] if not held.parts]
+        self._free += [held.content for held in done]
+        self._live = [held for held in self._live if held not in done]
         size = max(self.block_bytes, 2 * tail.size)
         content = self._free.pop() if self._free else np.empty(0, np.uint8)
         if content.size < size + PADDING:
@@ -176,9 +180,7 @@ class Feed:
         if end == tail.size:
             return None
         content[end : end + PADDING] = 0
-        done = [buffer for buffer in self._live if not buffer.parts]
-        self._free += [buffer.content for buffer in done]
         buffer = Buffer(content, self.offset - tail.size, tail.size, end)
-        self._live = [held for held in self._live if held.parts] + [buffer]
+        self._live.append(buffer)
         self.offset += end - tail.size
         return buffer
