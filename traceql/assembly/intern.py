@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -237,8 +237,18 @@ class Dictionary:
         ids = provisional.fill_null(0).to_numpy()
         return pa.array(self.final_numbers(ids).astype(np.int32), mask=~valid)
 
-    def final_numbers(self, provisional: NDArray[np.signedinteger]) -> Int64:
-        """Turn provisional ids into final ones; what is no id becomes any number."""
+    def final_numbers(self, provisional: NDArray[np.signedinteger]) -> NDArray[Any]:
+        """Turn provisional ids into final ones, int64 or int32; what is no id becomes any."""
+        if provisional.dtype == np.int32 and len(provisional):
+            low, high = int(provisional.min()), int(provisional.max())
+            number = low >> _INDEX_BITS
+            # All of one column, and none on disk: the common case.
+            if low >= 0 and number == high >> _INDEX_BITS and not number & 1:
+                first, _ = self._starts[number >> 1]
+                if first + (high & _INDEX_MASK) < len(self._remap):
+                    places = provisional + np.int32(first - (number << _INDEX_BITS))
+                    found: NDArray[np.int32] = self._remap[places]
+                    return found
         remembered = [start for start, _ in self._starts]
         spilled = [start for _, start in self._starts]
         return renumber(provisional, _INDEX_BITS, remembered, spilled, self._remap)
