@@ -119,7 +119,8 @@ def _finding(name: str, row: dict[str, Any]) -> Finding:
         kind="near" if not row["lag"] else "lagged",
         severity=Severity.info,  # that things are tied costs nothing in itself
         subject_type="pair",
-        subject=f"{first} ~ {second}",
+        # Whole names: what is cut off may be all that two kernels differ in.
+        subject=f"{row['first']} ({row['first_side']}) ~ {row['second']} ({row['second_side']})",
         message=f"{second} begins {when} {row['near']:,} of {row['first_count']:,} {first}, "
         f"{format_ratio(row['share'])}, by chance {format_ratio(row['by_chance'])} "
         f"({row['strength']}).",

@@ -22,6 +22,7 @@ _REMEDY = (
 _SHOWN = 500
 _QUARTERS = 4
 _STILL = 1e-9
+_WIDTH = 80
 _WORTH_A_LOOK = 0.2
 """Pairs with a greater q are only counted."""
 _COLUMNS = {
@@ -157,9 +158,11 @@ def _kind(first: int, second: int) -> str:
     return "memory_metric" if MEMORY in kinds else "metric_metric"
 
 
-def _label(series: dict[str, Any]) -> str:
+def _label(series: dict[str, Any], *, whole: bool = False) -> str:
     names = {DEVICE: "device", HOST: "host", COUNTER: "counter"}
-    name = series["name"] if len(series["name"]) <= 80 else f"{series['name'][:79]}…"
+    name = series["name"]
+    if len(name) > _WIDTH and not whole:
+        name = f"{name[: _WIDTH - 1]}…"
     more = f" {series['key']}" if series["kind"] == COUNTER else ""
     return f"{name} ({names[series['kind']]}{more})" if series["kind"] in names else name
 
@@ -174,7 +177,8 @@ def _finding(name: str, row: dict[str, Any]) -> Finding:
         kind=row["kind"],
         severity=severity(impact or 0.0, row["q_value"]),
         subject_type="pair",
-        subject=f"{row['first']} ~ {row['second']}",
+        # What is cut off a name may be all that two kernels differ in.
+        subject=f"{_label(a, whole=True)} ~ {_label(b, whole=True)}",
         message=f"{row['first']} and {row['second']} {together} over {row['steps']} steps "
         f"(r = {row['r']:.2f}, {row['strength']}).",
         confidence_basis="test",

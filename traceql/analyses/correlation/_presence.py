@@ -159,9 +159,9 @@ def _nearer(row: dict[str, Any]) -> float:
     return float(min(abs(row["phi_low"]), abs(row["phi_high"])))
 
 
-def _label(op: dict[str, Any]) -> str:
+def _label(op: dict[str, Any], *, whole: bool = False) -> str:
     known = op["name"] or "(no name)"
-    short = known if len(known) <= 80 else f"{known[:79]}…"
+    short = known if whole or len(known) <= 80 else f"{known[:79]}…"
     return f"{short} ({'device' if op['is_device'] else 'host'})"
 
 
@@ -182,7 +182,8 @@ def _finding(name: str, row: dict[str, Any]) -> Finding:
         kind="together" if together else "apart",
         severity=Severity.info,  # that things share their steps costs nothing in itself
         subject_type="pair",
-        subject=f"{row['first']} ~ {row['second']}",
+        # What is cut off a name may be all that two kernels differ in.
+        subject=" ~ ".join(_label(op, whole=True) for op in row["ops"]),
         message=f"{row['first']} and {row['second']} {how}: both in {row['both_steps']:,} of "
         f"{row['steps']:,} steps, where they come in {row['first_steps']:,} and "
         f"{row['second_steps']:,} (phi = {row['phi']:.2f}, {row['strength']}).",
