@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traceql.kernels.decorator import bare_kernel, inlined
-from traceql.kernels.vector import load8, load32, load64, signed
+from traceql.kernels.vector import item8, item32, item64
 
 Bool = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
@@ -103,29 +103,22 @@ def views(data: Bytes) -> tuple[Bytes, Int16, Word32, Int64]:
 @bare_kernel
 def _bounds(places: Int64, sizes: Int64, rows: int, least: Int64, most: Int64) -> None:
     for c in range(places.shape[0]):
-        low, high = _number(places[c], sizes[c]), _number(places[c], sizes[c])
         if sizes[c] == 8:
+            low = high = item64(places[c], 0)
             for i in range(rows):
-                value = _number(places[c] + 8 * i, 8)
+                value = item64(places[c], i)
                 low, high = min(low, value), max(high, value)
         elif sizes[c] == 4:
+            low = high = item32(places[c], 0)
             for i in range(rows):
-                value = _number(places[c] + 4 * i, 4)
+                value = item32(places[c], i)
                 low, high = min(low, value), max(high, value)
         else:
+            low = high = item8(places[c], 0)
             for i in range(rows):
-                value = _number(places[c] + i, 1)
+                value = item8(places[c], i)
                 low, high = min(low, value), max(high, value)
         least[c], most[c] = low, high
-
-
-@inlined
-def _number(at: int, size: int) -> int:
-    if size == 8:
-        return signed(load64(at))
-    if size == 4:
-        return np.int64(load32(at))  # type: ignore[return-value]
-    return np.int64(load8(at))  # type: ignore[return-value]
 
 
 @bare_kernel
@@ -149,15 +142,16 @@ def _put(
 def _put_column(
     place: int, size: int, rows: int, least: int, out: NDArray[Any], first: int
 ) -> None:
+    part = out[first : first + rows]  # counted from 0, so that the loops become those of vectors
     if size == 8:
         for i in range(rows):
-            out[first + i] = _number(place + 8 * i, 8) - least
+            part[i] = item64(place, i) - least
     elif size == 4:
         for i in range(rows):
-            out[first + i] = _number(place + 4 * i, 4) - least
+            part[i] = item32(place, i) - least
     else:
         for i in range(rows):
-            out[first + i] = _number(place + i, 1) - least
+            part[i] = item8(place, i) - least
 
 
 def take(
@@ -211,8 +205,7 @@ def _of_width(
     if width == 0:
         column = out[place]
         if where.shape[0] == 0:
-            for i in range(rows):
-                column[at + i] = least
+            column[at : at + rows] = least
         else:
             for i in range(rows):
                 column[where[i]] = least
@@ -231,13 +224,14 @@ def _take_column(
     source: NDArray[Any], first: int, least: int, rows: int, where: Word32, at: int,
     out: NDArray[Any], place: int,
 ) -> None:  # fmt: skip
-    column = out[place]
+    column, numbers = out[place], source[first : first + rows]
     if where.shape[0] == 0:
+        part = column[at : at + rows]
         for i in range(rows):
-            column[at + i] = np.int64(source[first + i]) + least
+            part[i] = np.int64(numbers[i]) + least
     else:
         for i in range(rows):
-            column[where[i]] = np.int64(source[first + i]) + least
+            column[where[i]] = np.int64(numbers[i]) + least
 
 
 @bare_kernel

@@ -89,6 +89,21 @@ def _load(bits: int, kind: str) -> Callable[[int], Any]:
     return cast("Callable[[int], Any]", intrinsic(typed))
 
 
+def _load_item(bits: int) -> Callable[[int, int], Any]:
+    def typed(_context: Any, _address: Any, _place: Any) -> Any:
+        def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            # LLVM makes vectors of loads that step from one pointer, not of ever new pointers.
+            first = builder.inttoptr(arguments[0], _ir().IntType(bits).as_pointer())
+            loaded = builder.load(builder.gep(first, [arguments[1]]))
+            loaded.align = 1
+            widen = builder.zext if bits == 8 else builder.sext
+            return loaded if bits == 64 else widen(loaded, _ir().IntType(64))
+
+        return _signature("int64", "int64", "int64"), lower
+
+    return cast("Callable[[int, int], Any]", intrinsic(typed))
+
+
 def _load_signed(_context: Any, _address: Any) -> Any:
     def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         pointer = builder.inttoptr(arguments[0], _ir().IntType(32).as_pointer())
@@ -106,6 +121,9 @@ below64 = _compare_to_byte("<", 64)
 load8: Callable[[int], int] = _load(8, "uint8")
 load32: Callable[[int], int] = _load(32, "int32")
 load64: Callable[[int], Mask] = _load(64, "uint64")
+item8: Callable[[int, int], int] = _load_item(8)
+item32: Callable[[int, int], int] = _load_item(32)
+item64: Callable[[int, int], int] = _load_item(64)
 load_int32 = cast("Callable[[int], int]", intrinsic(_load_signed))
 
 
