@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NO_TEXT = -1
 _REFUSED = -2
 _MOST_DICTIONARIES = 8
+_FEW_TEXTS = 1024
 _INDEX_BITS = 27
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
 """A provisional id is column (3 bits), on disk or not (1 bit), index: 134 M texts a column."""
@@ -101,14 +102,24 @@ class Column:
         size = len(dictionary)
         ids = self._beginning(dictionary) if earlier is None else earlier[1]
         if len(ids) < size:
-            longer = np.full(max(size, 2 * len(ids)), NO_TEXT, np.int32)
-            longer[: len(ids)] = ids
-            ids = longer
+            ids = self._longer(ids, dictionary)
         if len(self._dictionaries) == _MOST_DICTIONARIES:
             del self._dictionaries[next(iter(self._dictionaries))]
         # The dictionary is kept, so that no other can come to lie in its place.
         self._dictionaries[place] = dictionary, ids
         return ids
+
+    def _longer(self, ids: NDArray[np.int32], dictionary: pa.Array) -> NDArray[np.int32]:
+        """Make room for all texts of a dictionary; a few new ones are looked up at once."""
+        start, size = len(ids), len(dictionary)
+        longer = np.full(max(size, 2 * start), NO_TEXT, np.int32)
+        longer[:start] = ids
+        if size - start <= _FEW_TEXTS:
+            # Each batch may bring a dictionary of its own of the same few texts; to find which
+            # of them its rows have takes a pass over the rows.
+            texts = dictionary.slice(start).to_pylist()
+            longer[start:size] = [self._ids.get(text, NO_TEXT) for text in texts]
+        return longer
 
     def _beginning(self, dictionary: pa.Array) -> NDArray[np.int32]:
         """Give what is known of the texts of an earlier dictionary that this one begins with."""

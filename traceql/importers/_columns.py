@@ -214,6 +214,16 @@ def filtered(columns: Mapping[str, pa.Array], which: Bool) -> dict[str, pa.Array
     return {name: column.filter(mask) for name, column in columns.items()}
 
 
+def same_place(one: pa.Array, other: pa.Array) -> bool:
+    """Tell whether two arrays are the same memory; of one array, Arrow makes ever new objects."""
+    if len(one) != len(other) or one.offset != other.offset or one.type != other.type:
+        return False
+    return all(
+        (a and a.address) == (b and b.address)
+        for a, b in zip(one.buffers(), other.buffers(), strict=True)
+    )
+
+
 class Leaves(NamedTuple):
     """The leaf frame of each call chain."""
 

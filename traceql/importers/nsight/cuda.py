@@ -15,6 +15,7 @@ from traceql.importers._columns import (
     filtered,
     mapped,
     picked,
+    same_place,
     spelled,
     valid,
     where,
@@ -96,7 +97,7 @@ class Runtime(Spans):
     def _short(self, names: pa.Array) -> pa.Array:
         if not isinstance(names, pa.DictionaryArray):
             return without_version(names)
-        if self._shortened is None or self._shortened[0] is not names.dictionary:
+        if self._shortened is None or not same_place(self._shortened[0], names.dictionary):
             cut = without_version(names.dictionary)
             self._shortened = names.dictionary, cut
         if self._shortened[1].equals(names.dictionary):
