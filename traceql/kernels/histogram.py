@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from traceql.kernels.decorator import as_input, kernel
+from traceql.kernels.vector import last_bit
 
 Int64 = NDArray[np.int64]
 
@@ -20,6 +21,8 @@ ZERO = -1
 """Bucket of the duration 0."""
 
 _CELLS = 64
+_SMALL_TABLE = 1 << 18
+"""A larger one is filled by half, not by an eighth: what collides costs more than a bucket."""
 _KEY = 4096
 """Buckets are kept as (group * _KEY + bucket + 1); 63 octaves of 32 need 2018."""
 
@@ -145,12 +148,7 @@ def quantile(bucket: ArrayLike, count: ArrayLike, share: float) -> float:
 def _bucket(value: int, borders: Int64) -> int:
     if value <= 0:
         return ZERO
-    octave = 0
-    rest = value
-    for step in (32, 16, 8, 4, 2, 1):
-        if rest >> step > 0:
-            rest >>= step
-            octave += step
+    octave = last_bit(np.uint64(value))
     mantissa = value << (61 - octave) if octave <= 61 else value >> (octave - 61)
     low = borders[33 + ((mantissa >> 55) & 63)]
     if mantissa >= borders[low + 1]:
@@ -183,13 +181,14 @@ def _accumulate(
     counts: Int64,
     used: int,
 ) -> tuple[int, int]:
-    """Count from row `start` on until the table is half full; give the next row and the fill."""
+    """Count from row `start` on until the table is full enough; give the next row and the fill."""
+    share = 8 if keys.shape[0] <= _SMALL_TABLE else 2
     for i in range(start, group.shape[0]):
         if values[i] < 0:
             continue
         at = _slot(group[i] * _KEY + _bucket(values[i], borders) + 1, keys)
         if keys[at] == -1:
-            if 2 * used >= keys.shape[0]:
+            if share * used >= keys.shape[0]:
                 return i, used
             keys[at] = group[i] * _KEY + _bucket(values[i], borders) + 1
             used += 1

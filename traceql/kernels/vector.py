@@ -164,6 +164,14 @@ def _trailing_zeros(_context: Any, _mask: Any) -> Any:
     return _signature("int64", "uint64"), lower
 
 
+def _leading_zeros(_context: Any, _mask: Any) -> Any:
+    def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        zeros = builder.ctlz(arguments[0], _ir().Constant(_ir().IntType(1), 0))
+        return builder.sub(_ir().Constant(_ir().IntType(64), 63), zeros)
+
+    return _signature("int64", "uint64"), lower
+
+
 def _ones(_context: Any, _mask: Any) -> Any:
     def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
@@ -184,6 +192,7 @@ copy32 = cast("Callable[[int, int], None]", intrinsic(_copy))
 store8: Callable[[int, Byte], None] = _store(8, "uint8")
 store64: Callable[[int, int], None] = _store(64, "int64")
 first_bit = cast("Callable[[Mask], int]", intrinsic(_trailing_zeros))
+last_bit = cast("Callable[[Mask], int]", intrinsic(_leading_zeros))
 count_bits = cast("Callable[[Mask], int]", intrinsic(_ones))
 
 
