@@ -21,16 +21,16 @@ from traceql.importers._columns import (
     where,
 )
 from traceql.importers.nsight import labels
-from traceql.importers.nsight.actors import scope_of
 from traceql.importers.nsight.calls import Kind, Spans
 from traceql.importers.nsight.strings import without_version
 from traceql.model import tables
 from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
-    from traceql.importers._columns import Bool, Int64
+    from traceql.importers._columns import Int64
     from traceql.importers.nsight.context import Context
     from traceql.importers.nsight.cuda_events import EventTimes
+    from traceql.importers.nsight.launches import Launches
 
 RUNTIME = "CUPTI_ACTIVITY_KIND_RUNTIME"
 _RUNTIME_CLASS, _DRIVER_CLASS, _EGL_CLASS, _BACKTRACE_CLASS = 0, 1, 13, 67
@@ -41,8 +41,6 @@ _CATEGORIES = {
     _BACKTRACE_CLASS: "cuda_backtrace",
 }
 _NO_ID = 0xFFFFFFFF
-_MOST_FLAGS = 1 << 26
-"""Correlation ids that lie closer together than that are looked up by their place."""
 _PLACES = frozenset({"start", "end", "globalPid", "deviceId", "contextId", "streamId",
                      "correlationId"})  # fmt: skip
 
@@ -55,10 +53,9 @@ class Runtime(Spans):
     args has it.
     """
 
-    def __init__(self, context: Context, events: EventTimes) -> None:
+    def __init__(self, context: Context, events: EventTimes, launches: Launches) -> None:
         super().__init__(context, RUNTIME, Kind("cuda_runtime", chains="CUDA_CALLCHAINS"))
-        self._events = events
-        self._awaited = Awaited(context)
+        self._events, self._launches = events, launches
         self._shortened: tuple[pa.Array, pa.Array] | None = None
 
     def _rows(self, columns: dict[str, pa.Array], kind: Kind) -> Iterator[Chunk]:
@@ -91,8 +88,7 @@ class Runtime(Spans):
         for chunk in self.rows(columns, name, tracks, kind, more):
             yield chunk
             if chunk.table == "span":
-                awaited = self._awaited.among(chunk.rows["correlation_id"])
-                yield from links(chunk.rows, columns["globalTid"], "host", awaited)
+                self._launches.call(chunk.rows, columns["globalTid"])
 
     def _short(self, names: pa.Array) -> pa.Array:
         if not isinstance(names, pa.DictionaryArray):
@@ -112,65 +108,6 @@ def _where_it_differs(names: pa.Array, short: pa.Array) -> pa.Array:
     same = pc.equal(names.dictionary, short.dictionary)
     kept = pc.if_else(same, pa.scalar(None, pa.string()), names.dictionary)
     return pa.DictionaryArray.from_arrays(names.indices, kept)
-
-
-class Awaited:
-    """Correlation ids of device work; the other calls, most of a trace, launched nothing.
-
-    Args:
-        context: the export.
-    """
-
-    def __init__(self, context: Context) -> None:
-        whole = [np.empty(0, np.int64)]
-        for table in WORKS:
-            for batch in context.export.rows(table, {"correlationId": pa.int64()}):
-                ids = batch["correlationId"]
-                if ids.null_count < len(ids):
-                    whole.append(ids.drop_null().to_numpy())
-        ids = np.concatenate(whole)
-        self._least = int(ids.min()) if len(ids) else 0
-        self._is_there: Bool | None = None
-        if len(ids) and int(ids.max()) - self._least < _MOST_FLAGS:
-            self._is_there = np.zeros(int(ids.max()) - self._least + 1, np.bool_)
-            self._is_there[ids - self._least] = True
-        self._ids = ids if self._is_there is None else ids[:0]
-
-    def among(self, correlation: pa.Array) -> Bool:
-        """Tell which ids are of device work, of whatever process; nulls are not."""
-        ids, has = filled(correlation), valid(correlation)
-        if self._is_there is None:
-            return has & np.isin(ids, self._ids)
-        inside = (ids >= self._least) & (ids < self._least + len(self._is_there))
-        return has & inside & self._is_there[np.where(inside, ids - self._least, 0)]
-
-
-def links(
-    spans: pa.RecordBatch, global_id: pa.Array, role: str, wanted: Bool | None = None
-) -> Iterator[Chunk]:
-    """Give the rows of `link` for spans that have a correlation id, and are wanted."""
-    correlation = spans["correlation_id"]
-    has = valid(correlation) & valid(global_id)
-    if wanted is not None:
-        has &= wanted
-    if not has.any():
-        return
-    found = distinct([global_id], len(global_id))
-    scopes = pa.array([None if g is None else scope_of(g) for (g,) in found.keys], pa.string())
-    ordinal, codes = spans["ordinal"], found.codes
-    if not has.all():
-        mask = pa.array(has)
-        ordinal, correlation, codes = ordinal.filter(mask), correlation.filter(mask), codes[has]
-    columns = {
-        "ordinal": ordinal,
-        "scope": picked(scopes, codes),
-        "correlation_id": correlation,
-        "role": picked(pa.array([role]), np.zeros(len(codes), np.int64)),
-    }
-    schema = [pa.field(name, column.type) for name, column in columns.items()]
-    yield Chunk(
-        "link", pa.RecordBatch.from_arrays(list(columns.values()), schema=pa.schema(schema))
-    )
 
 
 class Work(NamedTuple):
@@ -213,8 +150,8 @@ _INT32 = frozenset(
 class DeviceWork(Spans):
     """Kernels, copies, fills and whole graphs: slices on the track of their stream."""
 
-    def __init__(self, context: Context, table: str) -> None:
-        self._work = WORKS[table]
+    def __init__(self, context: Context, table: str, launches: Launches) -> None:
+        self._work, self._launches = WORKS[table], launches
         super().__init__(context, table, Kind(self._work.category, title=None))
         self._short = context.names()
 
@@ -239,7 +176,7 @@ class DeviceWork(Spans):
         for chunk in self.rows(columns, name, tracks, kind, said):
             yield chunk
             yield self._gpu_rows(chunk.rows, columns, work)
-            yield from links(chunk.rows, columns["globalPid"], "device")
+            yield from self._launches.work(chunk.rows, columns["globalPid"])
 
     def args_of(self, columns: Mapping[str, pa.Array], kind: Kind) -> dict[str, pa.Array]:
         """Leave out what has a column of its own."""

@@ -13,6 +13,7 @@ from traceql.importers.nsight.context import Context
 from traceql.importers.nsight.cuda_events import EventTimes
 from traceql.importers.nsight.files import file_accesses
 from traceql.importers.nsight.inputs import opened
+from traceql.importers.nsight.launches import Launches
 from traceql.importers.nsight.nvtx import Nvtx
 from traceql.importers.nsight.stacks import Stacks
 
@@ -84,10 +85,11 @@ def _timeline(context: Context) -> Iterator[Chunk]:
     for table, kind in KNOWN.items():
         if _has(context, table):
             yield from Spans(context, table, kind).chunks()
-    events = EventTimes(context)
-    yield from cuda.Runtime(context, events).chunks()
+    events, launches = EventTimes(context), Launches()
+    yield from cuda.Runtime(context, events, launches).chunks()
     for table in cuda.WORKS:
-        yield from cuda.DeviceWork(context, table).chunks()
+        yield from cuda.DeviceWork(context, table, launches).chunks()
+    yield from launches.calls()
     yield from cuda.Synchronization(context).chunks()
     yield from events.chunks()
     yield from cpu.samples(context)
