@@ -21,8 +21,9 @@ ZERO = -1
 """Bucket of the duration 0."""
 
 _CELLS = 64
-_SMALL_TABLE = 1 << 18
-"""A larger one is filled by half, not by an eighth: what collides costs more than a bucket."""
+_BUCKETS = 2018
+_FEW_GROUPS = 1024
+"""Groups below this have a row of a table each, of which untouched pages cost nothing."""
 _KEY = 4096
 """Buckets are kept as (group * _KEY + bucket + 1); 63 octaves of 32 need 2018."""
 
@@ -58,6 +59,7 @@ class Accumulator:
     """Counts values by (group, bucket) over any number of batches; memory is one row a bucket."""
 
     def __init__(self) -> None:
+        self._few = np.zeros((_FEW_GROUPS, _BUCKETS), np.int64)
         self._keys = np.full(1024, -1, np.int64)
         self._counts = np.zeros(1024, np.int64)
         self._used = 0
@@ -78,7 +80,7 @@ class Accumulator:
         at = 0
         while at < len(groups):
             at, self._used = _accumulate(
-                groups, durations, at, _BORDERS, self._keys, self._counts, self._used
+                groups, durations, at, _BORDERS, self._few, self._keys, self._counts, self._used
             )
             if at < len(groups):
                 self._grow()
@@ -86,7 +88,9 @@ class Accumulator:
     def result(self) -> Histograms:
         """Give all counts so far."""
         full = self._keys >= 0
-        keys, counts = self._keys[full], self._counts[full]
+        group, place = np.nonzero(self._few)
+        keys = np.concatenate([group * _KEY + place, self._keys[full]])
+        counts = np.concatenate([self._few[group, place], self._counts[full]])
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
         return Histograms(keys // _KEY, keys % _KEY - 1, counts[order])
@@ -177,18 +181,21 @@ def _accumulate(
     values: Int64,
     start: int,
     borders: Int64,
+    few: Int64,
     keys: Int64,
     counts: Int64,
     used: int,
 ) -> tuple[int, int]:
-    """Count from row `start` on until the table is full enough; give the next row and the fill."""
-    share = 8 if keys.shape[0] <= _SMALL_TABLE else 2
+    """Count from row `start` on until the table is half full; give the next row and the fill."""
     for i in range(start, group.shape[0]):
         if values[i] < 0:
             continue
+        if 0 <= group[i] < few.shape[0]:
+            few[group[i], _bucket(values[i], borders) + 1] += 1
+            continue
         at = _slot(group[i] * _KEY + _bucket(values[i], borders) + 1, keys)
         if keys[at] == -1:
-            if share * used >= keys.shape[0]:
+            if 2 * used >= keys.shape[0]:
                 return i, used
             keys[at] = group[i] * _KEY + _bucket(values[i], borders) + 1
             used += 1
