@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from traceql.kernels.decorator import as_input, kernel
+from traceql.kernels.decorator import as_input, bare_kernel, inlined, kernel
 
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
@@ -263,7 +263,7 @@ def radix_order(bits: int, words: UInt64, order: Int32, counts: Int64) -> int:
     return now
 
 
-@kernel
+@bare_kernel
 def merge(
     sources: Int64, place: Int64, stop: Int64, more: NDArray[np.bool_], out: Int64, rows: int
 ) -> tuple[int, int]:
@@ -295,25 +295,23 @@ def merge(
             return ALL_TAKEN, rows
         at = place[best]
         limit = min(stop[best], at + out.shape[1] - rows)
-        if second < 0 or not _comes_first(sources, second, place[second], best, stop[best] - 1):
-            for k in range(depth):
-                for i in range(limit - at):
-                    out[k, rows + i] = sources[best, k, at + i]
-            rows, at = rows + limit - at, limit
-        else:
-            there = place[second]
-            while at < limit and not _comes_first(sources, second, there, best, at):
-                for k in range(depth):
-                    out[k, rows] = sources[best, k, at]
-                rows += 1
-                at += 1
+        until = limit
+        if second >= 0 and _comes_first(sources, second, place[second], best, stop[best] - 1):
+            until, there = at, place[second]
+            while until < limit and not _comes_first(sources, second, there, best, until):
+                until += 1
+        for k in range(depth):
+            source, target = sources[best, k, at:until], out[k, rows : rows + until - at]
+            for i in range(target.shape[0]):
+                target[i] = source[i]
+        rows, at = rows + until - at, until
         if rows == out.shape[1]:
             place[best] = at
             return OUT_IS_FULL, rows
         place[best] = at
 
 
-@kernel
+@inlined
 def _comes_first(sources: Int64, one: int, at: int, other: int, there: int) -> bool:
     for k in range(sources.shape[1]):
         if sources[one, k, at] != sources[other, k, there]:
