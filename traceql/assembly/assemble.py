@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _SHARE = 2
 """Sorting and merging work on copies, so sorters hold a part of the memory allowed."""
-_MOST_HELD_BYTES = 80 << 20
+_MOST_HELD_BYTES = 40 << 20
 """More than this is better on disk: a run is written and merged about as fast as memory is used."""
 
 
@@ -57,8 +57,10 @@ def assemble(chunks: Iterable[Chunk], *, scratch: Path, memory_limit_bytes: int)
     """
     memory = Memory(min(memory_limit_bytes // _SHARE, _MOST_HELD_BYTES))
     assembly = _Assembly(scratch, memory)
+    chunk = None
     for chunk in chunks:
         assembly.add(chunk)
+    del chunk, chunks
     memory.forget()
     give_back()
     for table, rows in assembly.finish():
@@ -155,6 +157,8 @@ class _Assembly:
 
     def _others(self, overflow: list[Overflow]) -> Iterator[tuple[str, pa.RecordBatch]]:
         yield from (("flow", rows) for rows in self._flows.rows())
+        self._memory.forget()
+        give_back()
         yield from (("gpu_op", rows) for rows in self._links.rows(self._numbers))
         self._diagnostics.count("launch_duplicate_correlation", self._links.duplicates)
         self._diagnostics.count("gpu_op_without_slice", self._links.without_slice)
