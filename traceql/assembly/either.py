@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from traceql.assembly.rows import Rows, RowSorter
-from traceql.assembly.runs import RunSorter, Taken
+from traceql.assembly.runs import FEW_GROUPS, LEAST_RUN, RunSorter, Taken
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     Int64 = NDArray[np.int64]
 
 _MOST_GAPS = 3
-_FEW_GROUPS, _LEAST_RUN = 8, 256
-"""Groups of a batch, however small it is; else rows of one group in it, on average."""
 _MOST_BLOCKS = 20_000
 
 
@@ -73,7 +71,7 @@ class EitherSorter:
             return False
         if not self._is_grouped or (group == group[0]).all():
             return True
-        return len(np.unique(group)) <= max(_FEW_GROUPS, len(group) // _LEAST_RUN)
+        return len(np.unique(group)) <= max(FEW_GROUPS, len(group) // LEAST_RUN)
 
     def _pack(self) -> None:
         if self._in_columns:

@@ -34,14 +34,16 @@ class KeySorter:
     Rows that come in order, or as a few series that do, are never sorted.
     """
 
-    def __init__(self, name: str, depth: int, memory: Memory, scratch: Path) -> None:
-        """Make a sorter of rows of `depth` keys, at least one."""
+    def __init__(
+        self, name: str, depth: int, memory: Memory, scratch: Path, *, grouped: bool = False
+    ) -> None:
+        """Make a sorter of rows of `depth` keys, at least one; `grouped` as for `RunSorter`."""
         self.rows = 0
         self.held_bytes = 0
         self.sealed = False
         self._depth, self._memory = depth, memory
         self._runs = RunSorter(
-            name, depth, {}, memory, scratch, grouped=False, block_rows=BLOCK_ROWS
+            name, depth, {}, memory, scratch, grouped=grouped, block_rows=BLOCK_ROWS
         )
         self._keys = np.empty((depth, 0), np.int64)
         self._held = 0

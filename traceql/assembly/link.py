@@ -50,7 +50,7 @@ class Links:
         self._scopes, self._roles = Labels(), Labels(_ROLES)
         self._labels = {name: Labels() for name in _LABELS}
         # Keys: scope, correlation, twice the ordinal and one more for device work.
-        self._links = KeySorter("link", 3, memory, scratch)
+        self._links = KeySorter("link", 3, memory, scratch, grouped=True)
         self._ops, self._placed = (
             EitherSorter(name, 1, _KINDS, memory, scratch, grouped=False, most_gaps=len(_COLUMNS))
             for name in ("gpu", "gpu-op")

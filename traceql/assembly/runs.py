@@ -33,6 +33,10 @@ HELD_BYTES = 16 << 20
 """A sorter holds no more in memory: blocks are written about as fast as they are copied."""
 
 
+FEW_GROUPS, LEAST_RUN = 8, 256
+"""Groups of a batch, however small it is; else rows of one group in it, on average."""
+
+
 class Taken(NamedTuple):
     """Rows in order, column by column."""
 
@@ -133,7 +137,9 @@ class RunSorter:
         sources = blocks.columns_of([np.ascontiguousarray(array) for array in arrays])
         cuts = [0, count]
         if self._is_grouped and arrays[0][0] != arrays[0][-1]:
-            cuts[1:1] = (np.flatnonzero(np.diff(arrays[0])) + 1).tolist()
+            changes = np.flatnonzero(np.diff(arrays[0])) + 1
+            if len(changes) <= max(FEW_GROUPS, count // LEAST_RUN):
+                cuts[1:1] = changes.tolist()
         most = self._block_rows
         parts = (
             (s, min(s + most, end)) for at, end in pairwise(cuts) for s in range(at, end, most)

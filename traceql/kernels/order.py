@@ -282,33 +282,55 @@ def merge(
     """
     depth = sources.shape[1]
     while True:
-        best, second = -1, -1
+        best, second, third = -1, -1, -1
         for s in range(place.shape[0]):
-            if place[s] == stop[s]:
+            at = place[s]
+            if at == stop[s]:
                 if more[s]:
                     return s, rows
-            elif best < 0 or _comes_first(sources, s, place[s], best, place[best]):
-                best, second = s, best
-            elif second < 0 or _comes_first(sources, s, place[s], second, place[second]):
-                second = s
+            elif best < 0 or _comes_first(sources, s, at, best, place[best]):
+                best, second, third = s, best, second
+            elif second < 0 or _comes_first(sources, s, at, second, place[second]):
+                second, third = s, second
+            elif third < 0 or _comes_first(sources, s, at, third, place[third]):
+                third = s
         if best < 0:
             return ALL_TAKEN, rows
-        at = place[best]
-        limit = min(stop[best], at + out.shape[1] - rows)
-        until = limit
-        if second >= 0 and _comes_first(sources, second, place[second], best, stop[best] - 1):
-            until, there = at, place[second]
-            while until < limit and not _comes_first(sources, second, there, best, until):
-                until += 1
-        for k in range(depth):
-            source, target = sources[best, k, at:until], out[k, rows : rows + until - at]
-            for i in range(target.shape[0]):
-                target[i] = source[i]
-        rows, at = rows + until - at, until
+        at, last = place[best], stop[best]
+        if second >= 0 and _comes_first(sources, second, place[second], best, last - 1):
+            rows = _merge_two(sources, place, stop, best, second, third, out, rows)
+        else:
+            until = min(last, at + out.shape[1] - rows)
+            for k in range(depth):
+                source, target = sources[best, k, at:until], out[k, rows : rows + until - at]
+                for i in range(target.shape[0]):
+                    target[i] = source[i]
+            rows, place[best] = rows + until - at, until
         if rows == out.shape[1]:
-            place[best] = at
             return OUT_IS_FULL, rows
-        place[best] = at
+
+
+@inlined
+def _merge_two(
+    sources: Int64, place: Int64, stop: Int64, one: int, other: int, third: int, out: Int64,
+    rows: int,
+) -> int:  # fmt: skip
+    """Copy rows of the two sources that come first, until it is the turn of the third."""
+    at, there = place[one], place[other]
+    while at < stop[one] and there < stop[other] and rows < out.shape[1]:
+        is_other = _comes_first(sources, other, there, one, at)
+        source, row = (other, there) if is_other else (one, at)
+        if third >= 0 and _comes_first(sources, third, place[third], source, row):
+            break
+        for k in range(sources.shape[1]):
+            out[k, rows] = sources[source, k, row]
+        rows += 1
+        if is_other:
+            there += 1
+        else:
+            at += 1
+    place[one], place[other] = at, there
+    return rows
 
 
 @inlined
