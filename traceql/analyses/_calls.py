@@ -157,11 +157,14 @@ def largest(
     Returns:
         (kept, ascending; the dropped whose parent is kept or that are roots, ascending).
     """
-    order = np.sort(np.lexsort((np.arange(len(total)), -total))[:nodes])
-    kept = np.zeros(len(total), bool)
-    kept[order] = True
+    if len(total) <= nodes:
+        return np.arange(len(total)), np.empty(0, np.int64)
+    nodes = max(nodes, 1)
+    least = np.partition(total, len(total) - nodes)[len(total) - nodes]
+    kept = total > least
+    kept[np.flatnonzero(total == least)[: nodes - int(kept.sum())]] = True
     top = (parent < 0) | kept[parent]
-    return order, np.flatnonzero(~kept & top)
+    return np.flatnonzero(kept), np.flatnonzero(~kept & top)
 
 
 def cut(tree: Tree, order: NDArray[np.int64], other: NDArray[np.int64], texts: list[str]) -> Tree:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from traceql.kernels.decorator import as_input, kernel
 
 Int64 = NDArray[np.int64]
+Int32 = NDArray[np.int32]
+T = TypeVar("T", np.int32, np.int64)
 
 _FIRST_NODES = 1024
 _TOP, _SIZE = 0, 1
@@ -52,8 +54,10 @@ class Walk:
         self._groups = groups
         self._state = np.zeros(2, np.int64)
         self._stack = np.empty((3, 16), np.int64)
-        self._nodes = np.zeros((4, _FIRST_NODES), np.int64)  # parent, name, own, calls
-        self._table = np.full(4 * _FIRST_NODES, -1, np.int64)
+        # Where no path comes twice, there are as many nodes as slices: so they are narrow.
+        self._links = np.zeros((2, _FIRST_NODES), np.int32)  # parent, name
+        self._own = np.zeros((2, _FIRST_NODES), np.int64)  # self time, calls
+        self._table = np.full(2 * _FIRST_NODES, -1, np.int32)
         self._sums = np.zeros((3, groups), np.int64)  # open, total, seen
 
     def add(
@@ -69,7 +73,7 @@ class Walk:
         Args:
             depth: int64 [n], >= 0, in nesting order (a parent before its children); where parents
                 are missing, as in a window, the next one up stands in.
-            name: int64 [n], ids from -1.
+            name: int64 [n], ids from -1, below 2^31 as all ids are.
             self_dur: int64 [n], negative where never closed: such a slice is a node without time.
             dur: int64 [n], negative where never closed.
             group: int64 [n], in 0 … groups - 1; None: all are of group 0.
@@ -95,17 +99,20 @@ class Walk:
         while True:
             at = _walk(
                 depths, names, selfs, durs, groups, at, self._groups, self._state, self._stack,
-                self._table, self._nodes, self._sums,
+                self._table, self._links, self._own, self._sums,
             )  # fmt: skip
             if at == count:
                 return
-            self._nodes = _wider(self._nodes, 2 * self._nodes.shape[1])
-            self._table = np.full(2 * len(self._table), -1, np.int64)
-            _enter(self._table, self._nodes, int(self._state[_SIZE]))
+            self._table = np.full(2 * len(self._table), -1, np.int32)
+            self._links = _wider(self._links, 2 * self._links.shape[1])
+            self._own = _wider(self._own, 2 * self._own.shape[1])
+            _enter(self._table, self._links, int(self._state[_SIZE]))
 
     def tree(self) -> CallTree:
         """Give the tree of all slices so far; the self times of all nodes are theirs."""
-        parent, name, own, calls = self._nodes[:, : self._state[_SIZE]].copy()
+        size = self._state[_SIZE]
+        parent, name = self._links[:, :size].astype(np.int64)
+        own, calls = self._own[:, :size].copy()
         total = own.copy()
         _add_up(parent, total)
         return CallTree(parent, name, total, own, calls)
@@ -134,21 +141,21 @@ def outermost(depth: ArrayLike, name: ArrayLike, dur: ArrayLike) -> Outermost:
     return walk.outermost()
 
 
-def _wider(table: Int64, columns: int) -> Int64:
+def _wider(table: NDArray[T], columns: int) -> NDArray[T]:
     """Give a table with at least so many columns; new ones hold 0."""
     if table.shape[1] >= columns:
         return table
-    wide = np.zeros((table.shape[0], max(columns, table.shape[1])), np.int64)
+    wide = np.zeros((table.shape[0], max(columns, table.shape[1])), table.dtype)
     wide[:, : table.shape[1]] = table
     return wide
 
 
 @kernel
-def _slot(table: Int64, nodes: Int64, above: int, name: int) -> int:
+def _slot(table: Int32, links: Int32, above: int, name: int) -> int:
     """Find the place of a node in the open hash `table`, or the free one where it belongs."""
     mask = table.shape[0] - 1
     at = ((above * 0x9E3779B1 + name * 0x85EBCA77) >> 7) & mask
-    while table[at] >= 0 and not (nodes[0, table[at]] == above and nodes[1, table[at]] == name):
+    while table[at] >= 0 and not (links[0, table[at]] == above and links[1, table[at]] == name):
         at = (at + 1) & mask
     return int(at)
 
@@ -156,7 +163,7 @@ def _slot(table: Int64, nodes: Int64, above: int, name: int) -> int:
 @kernel
 def _walk(
     depth: Int64, name: Int64, self_dur: Int64, dur: Int64, group: Int64, first: int, groups: int,
-    state: Int64, stack: Int64, table: Int64, nodes: Int64, sums: Int64,
+    state: Int64, stack: Int64, table: Int32, links: Int32, own: Int64, sums: Int64,
 ) -> int:  # fmt: skip
     """Give the place of the slice for whose node there is no room, or how many slices there are."""
     top, size = state[_TOP], state[_SIZE]
@@ -165,18 +172,18 @@ def _walk(
             top -= 1
             sums[0, stack[_CELL, top]] -= 1
         above = stack[_NODE, top - 1] if top > 0 else -1
-        at = _slot(table, nodes, above, name[i])
+        at = _slot(table, links, above, name[i])
         if table[at] < 0:
-            if size == nodes.shape[1]:
+            if size == links.shape[1]:
                 state[_TOP], state[_SIZE] = top, size
                 return i
             table[at] = size
-            nodes[0, size], nodes[1, size] = above, name[i]
+            links[0, size], links[1, size] = above, name[i]
             size += 1
         node = table[at]
-        nodes[3, node] += 1
+        own[1, node] += 1
         if self_dur[i] > 0:
-            nodes[2, node] += self_dur[i]
+            own[0, node] += self_dur[i]
         cell = (name[i] + 1) * groups + group[i]
         if sums[0, cell] == 0 and dur[i] > 0:
             sums[1, cell] += dur[i]
@@ -189,10 +196,10 @@ def _walk(
 
 
 @kernel
-def _enter(table: Int64, nodes: Int64, size: int) -> None:
+def _enter(table: Int32, links: Int32, size: int) -> None:
     """Enter the nodes in a new, larger hash."""
     for j in range(size):
-        table[_slot(table, nodes, nodes[0, j], nodes[1, j])] = j
+        table[_slot(table, links, links[0, j], links[1, j])] = j
 
 
 @kernel
