@@ -90,46 +90,56 @@ def measure(ops: Ops, steps: pa.Table, texts: pa.Table, track_id: int) -> dict[s
     at = np.searchsorted(begin, when, side="right") - 1
     inside = (at >= 0) & (when < begin[at] + length[at])
     order = np.flatnonzero(inside)
-    order = order[np.argsort(at[order], kind="stable")]
+    order = _runs(order[np.argsort(at[order], kind="stable")], at, ops.symbol)
     numbers, starts = np.unique(at[order], return_index=True)
-    parts = [_runs(part, ops.symbol) for part in np.split(order, starts[1:])]
     if len(numbers) < _LEAST_STEPS:
         return {}
-    off = _off(ops.symbol, parts)
+    off = _off(ops.symbol, order, starts)
     if off is None:
         return {}
-    usual = _usual([ops.symbol[part] for part in parts], off)
+    parts = np.split(order, starts[1:])
+    usual = _usual(np.split(ops.symbol[order], starts[1:]), off)
     size = max(len(parts[usual]), 1)
     if np.median(np.abs(off - off[usual])) > _ALIKE * size:
         return {}
-    compared = np.argsort(-off, kind="stable")[:_COMPARED].tolist()
+    rows = _rows_of(ops, order, starts, steps.take(numbers), usual)
     named = dict(zip(texts["symbol"].to_pylist(), texts["text"].to_pylist(), strict=True))
-    rows, hunks = [], []
-    for place, (number, part) in enumerate(zip(numbers.tolist(), parts, strict=True)):
-        found = None
-        if place in compared:
-            found = edits.shortest(ops.symbol[parts[usual]], ops.symbol[part], _MOST_EDITS)
-        rows.append(_step(ops, part, found, steps, number) | {"is_usual": place == usual})
-        if found is not None and len(found.removed) + len(found.inserted):
-            index = steps["iteration_index"][number].as_py()
-            hunks.append(_hunks(ops, parts[usual], part, found, named, index))
+    hunks = []
+    for place in sorted(np.argsort(-off, kind="stable")[:_COMPARED].tolist()):
+        row, part = rows[place], parts[place]
+        found = edits.shortest(ops.symbol[parts[usual]], ops.symbol[part], _MOST_EDITS)
+        if found is None:
+            continue
+        row["removed"], row["inserted"] = len(found.removed), len(found.inserted)
+        row["inserted_dur"] = int(ops.dur[part[found.inserted]].sum())
+        if len(found.removed) + len(found.inserted):
+            hunks.append(_hunks(ops, parts[usual], part, found, named, row["step"]))
     hunks.sort(key=lambda step: -sum(hunk["count"] for hunk in step))
     kept = [hunk for step in hunks[:_SHOWN_STEPS] for hunk in step[:_SHOWN_HUNKS]]
     return {"steps": rows, "hunks": kept}
 
 
-def _runs(part: Ints, symbol: Ints) -> Ints:
-    """Keep the first of each run of the same: how often a call polls is a matter of time."""
-    mine = symbol[part]
-    return part[np.append(True, mine[1:] != mine[:-1])] if len(part) else part
+def _runs(order: Ints, at: Ints, symbol: Ints) -> Ints:
+    """Keep the first of each run of the same: how often a call polls is a matter of time.
+
+    Args:
+        order: places of operations, those of a step together.
+        at: the step of each operation.
+        symbol: of each operation.
+    """
+    step, mine = at[order], symbol[order]
+    return order[np.append(True, (mine[1:] != mine[:-1]) | (step[1:] != step[:-1]))[: len(order)]]
 
 
-def _off(symbol: Ints, parts: Sequence[Ints]) -> Ints | None:
+def _off(symbol: Ints, order: Ints, starts: Ints) -> Ints | None:
     """Count by how many operations each step differs from the median step; None: too many cells."""
     distinct, codes = np.unique(symbol, return_inverse=True)
-    if len(parts) * len(distinct) > _MOST_CELLS:
+    cells = len(starts) * len(distinct)
+    if cells > _MOST_CELLS:
         return None
-    counts = np.stack([np.bincount(codes[part], minlength=len(distinct)) for part in parts])
+    step = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))
+    counts = np.bincount(step * len(distinct) + codes[order], minlength=cells)
+    counts = counts.reshape(len(starts), len(distinct))
     middle = np.median(counts, axis=0)
     return np.asarray(np.abs(counts - middle).sum(axis=1), np.int64)
 
@@ -143,19 +153,30 @@ def _usual(sequences: Sequence[Ints], off: Ints) -> int:
     return most[0] if len(most) > 1 else int(off.argmin())
 
 
-def _step(
-    ops: Ops, part: Ints, found: edits.Edits | None, steps: pa.Table, number: int
-) -> dict[str, Any]:
-    first, last = int(ops.ts[part].min()), int(ops.ts[part].max())
-    more = ops.dur[part[found.inserted]] if found is not None else np.empty(0)
-    return {
-        "step": steps["iteration_index"][number].as_py(), "ts": steps["ts"][number].as_py(),
-        "dur": steps["dur"][number].as_py(), "op_count": len(part),
-        "removed": len(found.removed) if found is not None else None,
-        "inserted": len(found.inserted) if found is not None else None,
-        "inserted_dur": int(more.sum()), "first_ts": first, "last_ts": last,
-        "within": int(np.searchsorted(ops.ts, last, "right") - np.searchsorted(ops.ts, first)),
+def _rows_of(
+    ops: Ops, order: Ints, starts: Ints, steps: pa.Table, usual: int
+) -> list[dict[str, Any]]:
+    """Give a row for each step, not yet compared.
+
+    Args:
+        ops: of the sequence.
+        order: places of operations, those of a step together.
+        starts: where each step begins in `order`.
+        steps: its row of the table `iteration`.
+        usual: place of the usual step.
+    """
+    first = np.minimum.reduceat(ops.ts[order], starts)
+    last = np.maximum.reduceat(ops.ts[order], starts)
+    within = np.searchsorted(ops.ts, last, "right") - np.searchsorted(ops.ts, first)
+    columns = {
+        "step": steps["iteration_index"].to_pylist(), "ts": steps["ts"].to_pylist(),
+        "dur": steps["dur"].to_pylist(),
+        "op_count": np.diff(np.append(starts, len(order))).tolist(),
+        "first_ts": first.tolist(), "last_ts": last.tolist(), "within": within.tolist(),
     }  # fmt: skip
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    same = {"removed": None, "inserted": None, "inserted_dur": 0}
+    return [row | same | {"is_usual": place == usual} for place, row in enumerate(rows)]
 
 
 def _hunks(
