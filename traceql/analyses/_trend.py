@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ _LEAST = 4
 _BATCH = 5
 _ON_LINE = 2.5
 _ONE_SIDED = 1.645
+_LEAST_LOG = math.log(np.finfo(np.float64).tiny)
 
 
 class Slope(NamedTuple):
@@ -239,7 +241,7 @@ def _covariance(steps: Floats, phi: float) -> Floats:
     design = np.column_stack((np.ones_like(steps), steps))
     # V x is a sum of two geometric filters, one from each side; of a constant and of a ramp each
     # is a closed form.
-    powers, rest = phi**steps, 1 - phi
+    powers, rest = _powers(phi, len(steps)), 1 - phi
     constant = (1 - phi * powers) / rest
     ramp = steps / rest - phi * (1 - powers) / rest**2
     ahead = np.column_stack((constant, ramp))
@@ -247,6 +249,14 @@ def _covariance(steps: Floats, phi: float) -> Floats:
     inner = design.T @ (ahead + behind - design)
     outer = np.linalg.inv(design.T @ design)
     return np.asarray(outer @ inner @ outer)
+
+
+def _powers(phi: float, count: int) -> Floats:
+    """Give phi^0, phi^1 … of a phi in [0, 1); 0 below all normal floats, where pow is slowest."""
+    known = 1 + int(_LEAST_LOG / math.log(phi)) if phi > 0 else 1
+    powers = np.zeros(count)
+    powers[:known] = phi ** np.arange(min(known, count))
+    return powers
 
 
 def is_stable(fit: Slope, count: int, margin: float) -> bool:

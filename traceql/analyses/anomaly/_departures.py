@@ -174,9 +174,12 @@ def _rows_of(
         "op_count": np.diff(np.append(starts, len(order))).tolist(),
         "first_ts": first.tolist(), "last_ts": last.tolist(), "within": within.tolist(),
     }  # fmt: skip
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     same = {"removed": None, "inserted": None, "inserted_dur": 0}
-    return [row | same | {"is_usual": place == usual} for place, row in enumerate(rows)]
+    rows = zip(*columns.values(), strict=True)  # steps: few beside their operations
+    return [
+        dict(zip(columns, row, strict=True)) | same | {"is_usual": place == usual}
+        for place, row in enumerate(rows)
+    ]
 
 
 def _hunks(
