@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from traceql.model.protocols import Tables
 
+    Numbers = NDArray[np.int32] | NDArray[np.int64]
+
 SIDES = ("annotation", "device", "host")
 """By their codes, which are in this order."""
 OTHER = "(other)"
@@ -45,7 +47,7 @@ SCHEMA = pa.schema(
 class Tree(NamedTuple):
     """Nodes as equal-length columns; `parent` is the place of the parent, -1 for a root."""
 
-    parent: NDArray[np.int64]
+    parent: Numbers
     name: list[str]
     total: NDArray[np.int64]
     own: NDArray[np.int64]
@@ -95,7 +97,7 @@ class _Names:
         self._ids = dimension["id"].to_numpy()[order]
         self._texts = dimension["text"].take(pa.array(order))
 
-    def of(self, ids: NDArray[np.int64]) -> pa.Array:
+    def of(self, ids: Numbers) -> pa.Array:
         """Give the texts; an id that is not there is nameless."""
         if not len(self._ids):
             return pa.array([NAMELESS] * len(ids), pa.string())
@@ -148,7 +150,7 @@ def _assembled(
 
 
 def largest(
-    parent: NDArray[np.int64], total: NDArray[np.int64], nodes: int
+    parent: Numbers, total: NDArray[np.int64], nodes: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Choose the `nodes` largest, parents first; and the places of those cut off beneath them.
 

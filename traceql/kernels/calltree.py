@@ -21,11 +21,11 @@ _DEPTH, _NODE, _CELL = 0, 1, 2
 
 
 class CallTree(NamedTuple):
-    """Nodes; a parent stands before its children. All int64 [m]."""
+    """Nodes; a parent stands before its children. Each [m]."""
 
-    parent: Int64
+    parent: Int32
     """Index of the parent, -1 for a root."""
-    name: Int64
+    name: Int32
     total_dur: Int64
     """Its self time and that of all nodes below."""
     self_dur: Int64
@@ -109,10 +109,10 @@ class Walk:
             _enter(self._table, self._links, int(self._state[_SIZE]))
 
     def tree(self) -> CallTree:
-        """Give the tree of all slices so far; the self times of all nodes are theirs."""
+        """Give the tree of all slices so far, until the walk goes on: its columns are shared."""
         size = self._state[_SIZE]
-        parent, name = self._links[:, :size].astype(np.int64)
-        own, calls = self._own[:, :size].copy()
+        parent, name = self._links[:, :size]
+        own, calls = self._own[:, :size]
         total = own.copy()
         _add_up(parent, total)
         return CallTree(parent, name, total, own, calls)
@@ -203,7 +203,7 @@ def _enter(table: Int32, links: Int32, size: int) -> None:
 
 
 @kernel
-def _add_up(parent: Int64, total: Int64) -> None:
+def _add_up(parent: Int32, total: Int64) -> None:
     """Add to each node what is below it, from the leaves up."""
     for j in range(total.shape[0] - 1, -1, -1):
         if parent[j] >= 0:

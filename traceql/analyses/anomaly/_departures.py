@@ -128,7 +128,9 @@ def _runs(order: Ints, at: Ints, symbol: Ints) -> Ints:
         symbol: of each operation.
     """
     step, mine = at[order], symbol[order]
-    return order[np.append(True, (mine[1:] != mine[:-1]) | (step[1:] != step[:-1]))[: len(order)]]
+    new = np.ones(len(order), bool)
+    new[1:] = (mine[1:] != mine[:-1]) | (step[1:] != step[:-1])
+    return np.asarray(order[new])
 
 
 def _off(symbol: Ints, order: Ints, starts: Ints) -> Ints | None:
