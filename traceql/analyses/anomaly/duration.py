@@ -14,24 +14,26 @@ if TYPE_CHECKING:
     from traceql.model.result import Result
 
 NAME = "anomaly.duration"
-_WORK = """
+_DEVICE = "gpu_op g JOIN slice s ON s.id = g.slice_id"
+_OF_DEVICE = "s.dur > 0 AND s.ts >= $window_start AND s.ts < $window_end"
+_HOST = "slice s JOIN track t ON t.id = s.track_id"
+_OF_HOST = """
+  t.device_id IS NULL AND s.self_dur > 0 AND s.category IS DISTINCT FROM 'Trace'
+  AND s.id NOT IN (SELECT slice_id FROM gpu_op)
+  AND s.ts >= $window_start AND s.ts < $window_end
+"""
+_WORK = f"""
 SELECT
   s.id, coalesce(s.name_id, -1) AS name_id, s.ts, s.dur AS value, 'device' AS side,
   coalesce(l.ts, s.ts) AS issued_ts, s.category_id, g.kind, g.device_id, g.grid_x, g.grid_y,
   g.grid_z, g.block_x, g.block_y, g.block_z, g.bytes, g.copy_kind
-FROM gpu_op g
-JOIN slice s ON s.id = g.slice_id
-LEFT JOIN slice l ON l.id = g.launch_slice_id
-WHERE s.dur > 0 AND s.ts >= $window_start AND s.ts < $window_end
+FROM {_DEVICE} LEFT JOIN slice l ON l.id = g.launch_slice_id WHERE {_OF_DEVICE}
 UNION ALL
 SELECT
   s.id, coalesce(s.name_id, -1), s.ts, s.self_dur, 'host', s.ts, s.category_id,
   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-FROM slice s JOIN track t ON t.id = s.track_id
-WHERE t.device_id IS NULL AND s.self_dur > 0 AND s.category IS DISTINCT FROM 'Trace'
-  AND s.id NOT IN (SELECT slice_id FROM gpu_op)
-  AND s.ts >= $window_start AND s.ts < $window_end
-"""
+FROM {_HOST} WHERE {_OF_HOST}
+"""  # noqa: S608
 _SIDES = f"""
 SELECT
   side, count(*) AS events, sum(value)::BIGINT AS total,
@@ -41,14 +43,19 @@ SELECT
        ELSE 1 END AS quantum
 FROM ({_WORK}) GROUP BY side ORDER BY side
 """  # noqa: S608
+# Work is read twice: all of it in memory, to read it once, would take twice as long.
 _EVENTS = f"""
-WITH work AS MATERIALIZED ({_WORK}),
-op AS (
-  SELECT side, name_id, count(*) AS events, sum(value) AS total,
-         sum(sum(value)) OVER (PARTITION BY side) AS whole
-  FROM work GROUP BY side, name_id)
-SELECT work.* FROM work JOIN op USING (side, name_id)
-WHERE op.events >= 8 AND op.total >= $least_ratio * op.whole
+WITH op AS (
+  SELECT 'device' AS side, coalesce(s.name_id, -1) AS name_id, count(*) AS events,
+         sum(s.dur) AS total
+  FROM {_DEVICE} WHERE {_OF_DEVICE} GROUP BY s.name_id
+  UNION ALL
+  SELECT 'host', coalesce(s.name_id, -1), count(*), sum(s.self_dur)
+  FROM {_HOST} WHERE {_OF_HOST} GROUP BY s.name_id),
+kept AS (
+  SELECT side, name_id FROM (SELECT *, sum(total) OVER (PARTITION BY side) AS whole FROM op)
+  WHERE events >= 8 AND total >= $least_ratio * whole)
+SELECT work.* FROM ({_WORK}) work SEMI JOIN kept USING (side, name_id)
 """  # noqa: S608
 _STRATUM = (
     "side", "category_id", "kind", "device_id", "grid_x", "grid_y", "grid_z", "block_x", "block_y",
