@@ -108,9 +108,9 @@ event AS (
 block AS ({_BLOCKS})
 -- A device operation: place is the device, other the thread that launched it, far the end of the
 -- launch. A host slice (part -1): place is the thread, other its name, far its parent.
-SELECT e.id // $stretch AS block, true AS is_home, e.* FROM event e
+SELECT e.id // $stretch AS block, true AS is_home, e.* EXCLUDE (from_ts) FROM event e
 UNION ALL BY NAME
-SELECT b.block, false AS is_home, e.*
+SELECT b.block, false AS is_home, e.* EXCLUDE (from_ts, home_lo, home_hi)
 FROM (SELECT e.*, b.lo AS home_lo, b.hi AS home_hi
       FROM event e JOIN block b ON b.block = e.id // $stretch) e
 JOIN block b ON b.lo < e.end_ts AND b.hi > e.from_ts AND b.block <> e.id // $stretch

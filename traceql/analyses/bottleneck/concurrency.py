@@ -25,16 +25,13 @@ WHERE s.dur > 0 AND s.ts >= $window_start AND s.ts < $window_end
 UNION ALL
 SELECT 2 * coalesce(h.upid, -1)::BIGINT + 1, t.utid, s.ts, s.ts + s.dur, false
 FROM slice s JOIN track t ON t.id = s.track_id LEFT JOIN thread h ON h.utid = t.utid
-LEFT JOIN (
-  SELECT s.id FROM slice s JOIN dim_name n ON n.id = s.name_id
-  WHERE regexp_full_match(n.text, $marker_pattern, 'i')
-  UNION SELECT id FROM slice WHERE category = 'Trace') m ON m.id = s.id
-LEFT JOIN (
-  SELECT s.id FROM slice s JOIN dim_name n ON n.id = s.name_id
-  WHERE regexp_full_match(n.text, $marker_pattern, 'i')
-  UNION SELECT id FROM slice WHERE category = 'Trace') p ON p.id = s.parent_id
-WHERE t.type = 'thread' AND t.utid IS NOT NULL AND s.dur > 0 AND m.id IS NULL
-  AND (s.parent_id IS NULL OR p.id IS NOT NULL)
+LEFT JOIN dim_name n ON n.id = s.name_id AND regexp_full_match(n.text, $marker_pattern, 'i')
+WHERE t.type = 'thread' AND t.utid IS NOT NULL AND s.dur > 0
+  AND n.id IS NULL AND s.category IS DISTINCT FROM 'Trace'
+  AND (s.parent_id IS NULL OR s.parent_id IN (
+    SELECT s.id FROM slice s JOIN dim_name n ON n.id = s.name_id
+    WHERE regexp_full_match(n.text, $marker_pattern, 'i')
+    UNION ALL SELECT id FROM slice WHERE category = 'Trace'))
   AND s.ts >= $window_start AND s.ts < $window_end
 """
 
