@@ -66,13 +66,12 @@ def measure(tables: Tables, stratum: Sequence[str], rule: Rule) -> pa.Table:
     """Judge every stratum of one name.
 
     Args:
-        tables: event (one name's, ordered by the stratum's columns, then ts), name, category,
-            side, iteration.
+        tables: event (one name's, those of a stratum together), name, category, side, iteration.
         stratum: columns that tell strata apart.
         rule: see Rule; strata with a smaller share of the time of their side are left out.
 
     Returns:
-        SCHEMA, one row per stratum that was looked at.
+        SCHEMA, one row per stratum that was looked at, by its columns.
     """
     events = tables["event"]
     if not events.num_rows:
@@ -91,6 +90,7 @@ def measure(tables: Tables, stratum: Sequence[str], rule: Rule) -> pa.Table:
         within = _window(ts[start:end], issued[start:end], steady)
         steps = steady.steps if steady else 0
         rows.append(_row(first, ts[start:end], value[start:end], side, within, steps, rule))
+    rows.sort(key=lambda row: [(row[column] is None, row[column] or 0) for column in stratum])
     _add_texts(rows, events["name_id"][0].as_py(), tables)
     return pa.Table.from_pylist(rows, SCHEMA)
 

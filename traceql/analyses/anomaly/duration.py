@@ -43,6 +43,11 @@ SELECT
        ELSE 1 END AS quantum
 FROM ({_WORK}) GROUP BY side ORDER BY side
 """  # noqa: S608
+_STRATUM = (
+    "side", "category_id", "kind", "device_id", "grid_x", "grid_y", "grid_z", "block_x", "block_y",
+    "block_z", "bytes", "copy_kind",
+)  # fmt: skip
+# Rows of a stratum stand together by one number: to sort by all its columns takes much memory.
 # Work is read twice: all of it in memory, to read it once, would take twice as long.
 _EVENTS = f"""
 WITH op AS (
@@ -55,12 +60,9 @@ WITH op AS (
 kept AS (
   SELECT side, name_id FROM (SELECT *, sum(total) OVER (PARTITION BY side) AS whole FROM op)
   WHERE events >= 8 AND total >= $least_ratio * whole)
-SELECT work.* FROM ({_WORK}) work SEMI JOIN kept USING (side, name_id)
+SELECT work.*, (hash({", ".join(_STRATUM)}) >> 1)::BIGINT AS stratum
+FROM ({_WORK}) work SEMI JOIN kept USING (side, name_id)
 """  # noqa: S608
-_STRATUM = (
-    "side", "category_id", "kind", "device_id", "grid_x", "grid_y", "grid_z", "block_x", "block_y",
-    "block_z", "bytes", "copy_kind",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Duration:
         "name": Input("SELECT id, text FROM dim_name"),
         "category": Input("SELECT id, text FROM dim_category"),
         "side": Input(_SIDES),
-        "event": Input(_EVENTS, order_by=(*_STRATUM, "ts", "id"), partition_by="name_id"),
+        "event": Input(_EVENTS, order_by=("stratum", "id"), partition_by="name_id"),
     }
 
     method: Literal["modes", "z3"] = "modes"
