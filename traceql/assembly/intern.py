@@ -44,11 +44,6 @@ class Column:
         self.spilled = 0
         self._dictionaries: dict[tuple[int, ...], tuple[pa.Array, NDArray[np.int32]]] = {}
 
-    @property
-    def texts(self) -> list[str]:
-        """Remembered texts, by index."""
-        return list(self._ids)
-
     def encode(self, texts: pa.Array, ordinal: Int64) -> pa.Array:
         """Give provisional ids.
 
@@ -169,6 +164,16 @@ class Column:
         if self._writer is not None:
             self._writer.close()
 
+    def ranks(self) -> Int64:
+        """Give the place in the file of each remembered text, by index."""
+        return np.array(self.first, np.int64)
+
+    def take_texts(self) -> list[str]:
+        """Give the remembered texts, by index, and keep them no longer."""
+        texts = list(self._ids)
+        self._ids.clear()
+        return texts
+
     def spilled_texts(self) -> Iterator[pa.Array]:
         """Give the texts that were not remembered, in order of their ids."""
         if self._writer is not None:
@@ -217,23 +222,23 @@ class Dictionary:
 
     def finish(self) -> None:
         """Take no more rows; number the texts."""
-        first: dict[str, int] = {}
-        for number, column in enumerate(self._columns):
+        for column in self._columns:
             column.finish()
-            for text, ordinal in zip(column.texts, column.first, strict=True):
-                rank = ordinal << 4 | number
-                if rank < first.get(text, rank + 1):
-                    first[text] = rank
+        ranks = [column.ranks() << 4 | number for number, column in enumerate(self._columns)]
+        order = np.argsort(np.concatenate([np.empty(0, np.int64), *ranks]), kind="stable")
+        texts = [text for column in self._columns for text in column.take_texts()]
         # Of one event and column (several counter samples) the order of the file is kept.
-        self._texts = sorted(first, key=first.__getitem__)
-        final = {text: number for number, text in enumerate(self._texts)}
-        remaps: list[int] = []
+        final: dict[str, int] = {}
+        self._remap = np.empty(len(texts), np.int32)
+        for place in order.tolist():
+            self._remap[place] = final.setdefault(texts[place], len(final))
+        self._texts = list(final)
         self.rows = len(final)
         self._starts = []
+        at = 0
         for column in self._columns:
-            self._starts.append((len(remaps), self.rows))
-            remaps += [final[text] for text in column.texts]
-        self._remap = np.array(remaps, np.int32)
+            self._starts.append((at, self.rows))
+            at += len(column.first)
         spilled = self.rows
         for number, column in enumerate(self._columns):
             self._starts[number] = (self._starts[number][0], spilled)
