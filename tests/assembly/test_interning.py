@@ -65,6 +65,19 @@ def test_beyond_the_cap_texts_stay_and_do_not_depend_on_batches(
     assert found[0] == found[1]
 
 
+def test_bytes_that_are_no_text_and_that_no_row_has_are_passed_over(tmp_path):
+    dictionary = Dictionary("d", tmp_path)
+    column = dictionary.column()
+    texts = pa.array([b"one", b"\xb8", b"two", b"\xed\xb2\xb8"], pa.binary()).view(pa.string())
+    for ordinal in (0, 2):
+        rows_ = pa.DictionaryArray.from_arrays(pa.array([2, 0], pa.int32()), texts)
+        column.encode(rows_, np.arange(ordinal, ordinal + 2))
+        texts = pa.concat_arrays([texts])
+    dictionary.finish()
+
+    assert stored(dictionary) == ["two", "one"]
+
+
 @given(
     st.lists(
         st.none()

@@ -112,8 +112,11 @@ class Column:
         if size - start <= _FEW_TEXTS:
             # Each batch may bring a dictionary of its own of the same few texts; to find which
             # of them its rows have takes a pass over the rows.
-            texts = dictionary.slice(start).to_pylist()
-            longer[start:size] = [self._ids.get(text, NO_TEXT) for text in texts]
+            # A scanner's dictionary may hold bytes that are no text; then no row has them.
+            texts = dictionary.slice(start).cast(pa.binary()).to_pylist()
+            longer[start:size] = [
+                self._ids.get(text.decode(errors="surrogateescape"), NO_TEXT) for text in texts
+            ]
         return longer
 
     def _beginning(self, dictionary: pa.Array) -> NDArray[np.int32]:
