@@ -31,6 +31,8 @@ _SHARE = 2
 """Sorting and merging work on copies, so sorters hold a part of the memory allowed."""
 _MOST_HELD_BYTES = 40 << 20
 """More than this is better on disk: a run is written and merged about as fast as memory is used."""
+_MANY_ROWS = 1 << 19
+"""With fewer, what the memory of a phase was is not worth a collection of garbage."""
 
 
 def assemble(chunks: Iterable[Chunk], *, scratch: Path, memory_limit_bytes: int) -> Iterator[Chunk]:
@@ -61,8 +63,7 @@ def assemble(chunks: Iterable[Chunk], *, scratch: Path, memory_limit_bytes: int)
     for chunk in chunks:
         assembly.add(chunk)
     del chunk, chunks
-    memory.forget()
-    give_back()
+    assembly.end_phase()
     for table, rows in assembly.finish():
         for start in range(0, rows.num_rows, order.BATCH_ROWS):
             yield Chunk(table, rows.slice(start, order.BATCH_ROWS))
@@ -82,6 +83,7 @@ class _Assembly:
         self._settled = Settled(memory, scratch)
         self._tracks = Tracks()
         self._sketch = Sketch()
+        self._rows = 0
 
     def add(self, chunk: Chunk) -> None:
         """Take rows of one table."""
@@ -91,6 +93,7 @@ class _Assembly:
         tables.validate(table, rows)
         if rows.num_rows == 0:
             return
+        self._rows += rows.num_rows
         if table == "span":
             self._add_slices(encode_spans(rows, self._texts))
         elif table == "edge":
@@ -118,6 +121,12 @@ class _Assembly:
     def _add_slices(self, rows: pa.RecordBatch) -> None:
         self._slices.add(rows)
         self._numbers.add(ints(rows["ts"]), ints(rows["ordinal"]))
+
+    def end_phase(self) -> None:
+        """Let go of what the next phase does not need."""
+        self._memory.forget()
+        if self._rows >= _MANY_ROWS:
+            give_back()
 
     def finish(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Give the finished rows, table by table."""
@@ -150,15 +159,13 @@ class _Assembly:
             else:
                 overflow.add(rows)
         self._slices.clear()
-        self._memory.forget()
-        give_back()
+        self.end_phase()
         yield from overflow.sorted()
         overflow.clear()
 
     def _others(self, overflow: list[Overflow]) -> Iterator[tuple[str, pa.RecordBatch]]:
         yield from (("flow", rows) for rows in self._flows.rows())
-        self._memory.forget()
-        give_back()
+        self.end_phase()
         yield from (("gpu_op", rows) for rows in self._links.rows(self._numbers))
         self._diagnostics.count("launch_duplicate_correlation", self._links.duplicates)
         self._diagnostics.count("gpu_op_without_slice", self._links.without_slice)
