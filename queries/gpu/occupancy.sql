@@ -127,72 +127,164 @@ LEFT JOIN __tq_nvidia n
   ON d.vendor IS DISTINCT FROM 'amd' AND n.major = d.compute_major AND n.minor = d.compute_minor
 LEFT JOIN __tq_amd a ON a.version = d.version;
 
--- What the args of kernels say of their launch. Tools of AMD write accumulators there, and some
--- only how many work-items grid and group have; Nsight Systems writes the shared memory that the
--- driver set a multiprocessor up with.
-CREATE VIEW _gpu_launch_args AS
+-- What the args of kernels say of their launch, by text of args as stored: a number, or U+0001 and
+-- the letter of the column that holds it. Tools of AMD write accumulators there, and some only how
+-- many work-items grid and group have; Nsight Systems writes the shared memory that the driver set
+-- a multiprocessor up with.
+CREATE VIEW _gpu_launch_text AS
 SELECT
-  __id,
-  try_cast(coalesce(said[1], said[2]) AS BIGINT) AS accumulators,
-  try_cast(coalesce(said[3], said[4]) AS BIGINT) AS thread_count,
-  try_cast(coalesce(said[5], said[6]) AS BIGINT) AS item_count,
-  try_cast(said[7] AS BIGINT) AS configured_bytes
+  id, coalesce(said[1], said[2]) AS accumulators, coalesce(said[3], said[4]) AS threads,
+  coalesce(said[5], said[6]) AS items, said[7] AS configured
 FROM (
-  SELECT a.__id, json_extract_string(a.__text, [
-    '$.Accum_VGPR_Count', '$.accum_vgpr', '$.Workgroup_Size', '$.workgroup_size', '$.Grid_Size',
-    '$.grid_size', '$.sharedMemoryExecuted']) AS said
-  FROM _slice_args a
-  WHERE regexp_matches(a.__text, 'Accum_VGPR|accum_vgpr|orkgroup_[Ss]ize"|sharedMemoryExecuted')
-    AND json_valid(a.__text)
+  SELECT
+    id,
+    json_extract_string(
+      regexp_replace(text, chr(1) || '([A-P])', '"\\u0001\1"', 'g'),
+      ['$.Accum_VGPR_Count', '$.accum_vgpr', '$.Workgroup_Size', '$.workgroup_size', '$.Grid_Size',
+       '$.grid_size', '$.sharedMemoryExecuted']) AS said
+  FROM _args_by_id
+  WHERE regexp_matches(text, 'Accum_VGPR|accum_vgpr|orkgroup_[Ss]ize"|sharedMemoryExecuted')
+    AND json_valid(regexp_replace(text, chr(1) || '([A-P])', '0', 'g'))
 );
 
--- Kernels with what their occupancy depends on.
-CREATE VIEW _gpu_kernel_demand AS
+-- The number that a text of `_gpu_launch_text` means in a row with the lifted integers a..p.
+CREATE MACRO _lifted(said, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p) AS
+  CASE
+    WHEN NOT starts_with(said, chr(1)) THEN try_cast(said AS BIGINT)
+    ELSE CASE said[2]
+      WHEN 'A' THEN a WHEN 'B' THEN b WHEN 'C' THEN c WHEN 'D' THEN d WHEN 'E' THEN e
+      WHEN 'F' THEN f WHEN 'G' THEN g WHEN 'H' THEN h WHEN 'I' THEN i WHEN 'J' THEN j
+      WHEN 'K' THEN k WHEN 'L' THEN l WHEN 'M' THEN m WHEN 'N' THEN n WHEN 'O' THEN o
+      WHEN 'P' THEN p END
+  END;
+
+-- What the args of kernels say of their launch, by slice. Texts are looked at before rows: there
+-- are few, and where none says anything no row is read.
+CREATE VIEW _gpu_launch_args AS
+SELECT
+  s.id AS __id,
+  _lifted(coalesce(x.accumulators, z.accumulators), s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6,
+    s.arg_7, s.arg_8, s.arg_9, s.arg_10, s.arg_11, s.arg_12, s.arg_13, s.arg_14, s.arg_15)
+    AS accumulators,
+  _lifted(coalesce(x.threads, z.threads), s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6,
+    s.arg_7, s.arg_8, s.arg_9, s.arg_10, s.arg_11, s.arg_12, s.arg_13, s.arg_14, s.arg_15)
+    AS thread_count,
+  _lifted(coalesce(x.items, z.items), s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6,
+    s.arg_7, s.arg_8, s.arg_9, s.arg_10, s.arg_11, s.arg_12, s.arg_13, s.arg_14, s.arg_15)
+    AS item_count,
+  _lifted(coalesce(x.configured, z.configured), s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6,
+    s.arg_7, s.arg_8, s.arg_9, s.arg_10, s.arg_11, s.arg_12, s.arg_13, s.arg_14, s.arg_15)
+    AS configured_bytes
+FROM stored.slice s
+JOIN _gpu_launch_text x ON x.id = s.args_id
+LEFT JOIN _gpu_launch_text z ON z.id = s.end_args_id
+UNION ALL
+SELECT
+  s.id, try_cast(z.accumulators AS BIGINT), try_cast(z.threads AS BIGINT),
+  try_cast(z.items AS BIGINT), try_cast(z.configured AS BIGINT)
+FROM stored.slice s
+JOIN _gpu_launch_text z ON z.id = s.end_args_id
+ANTI JOIN _gpu_launch_text x ON x.id = s.args_id;
+
+-- What each kernel was launched with. Sizes that a tool writes among the args only are counted too.
+--
+--   grid 4 x 2 x 1, block 128 x 1 x 1   gives   block_count 8, thread_count 128
+--
+-- Columns:
+--   id, ts, dur (ns; -1: never closed), name, name_id: the kernel.
+--   device_id, stream_id: where it ran.
+--   block_count, thread_count: blocks of the grid, threads of a block.
+--   registers_per_thread, accumulator_count: of a thread; accumulators of AMD's devices.
+--   shared_bytes: that a block asks for.
+--   configured_shared_bytes: that the driver gave the multiprocessor; null where the tool does not
+--     say.
+--   tool_ratio: occupancy as the tool says it; null where it says nothing.
+--   trace: name of the trace.
+CREATE VIEW gpu_kernel_launch AS
 SELECT
   k.id, k.ts, k.dur, k.name, k.name_id, k.device_id, k.stream_id,
-  coalesce(k.block_x::BIGINT * k.block_y * k.block_z, x.thread_count) AS thread_count,
   coalesce(k.grid_x::BIGINT * k.grid_y * k.grid_z,
     CASE WHEN x.thread_count > 0 AND x.item_count >= 0
       THEN _units_of(x.item_count, x.thread_count) END) AS block_count,
-  CASE WHEN l.has_unified_registers
-    THEN 4 * _units_of(k.registers_per_thread, 4) + x.accumulators
-    ELSE k.registers_per_thread END AS register_count,
+  coalesce(k.block_x::BIGINT * k.block_y * k.block_z, x.thread_count) AS thread_count,
+  k.registers_per_thread, x.accumulators AS accumulator_count,
   coalesce(k.shared_bytes, k.static_shared_bytes + coalesce(k.dynamic_shared_bytes, 0),
-    k.dynamic_shared_bytes) AS kernel_shared_bytes,
-  x.configured_bytes AS configured_shared_bytes,
-  k.occupancy_ratio AS tool_ratio, l.*
-    EXCLUDE (device_id, architecture, has_unified_registers, trace), l.architecture, k.trace
-FROM gpu_kernel k
-JOIN gpu_device_limit l ON l.trace = k.trace AND l.device_id = k.device_id
-LEFT JOIN _gpu_launch_args x ON x.__id = k.id
-WHERE k.dur <> -1 AND l.architecture IS NOT NULL;
+    k.dynamic_shared_bytes) AS shared_bytes,
+  x.configured_bytes AS configured_shared_bytes, k.occupancy_ratio AS tool_ratio, k.trace
+FROM gpu_kernel k LEFT JOIN _gpu_launch_args x ON x.__id = k.id;
 
--- Blocks of each kernel that a multiprocessor can hold, by what limits them.
-CREATE VIEW _gpu_kernel_fit AS
+-- Blocks that a multiprocessor can hold of each launch, by what limits them.
+--
+-- Arguments: launches (table: device_id, block_count, thread_count, registers_per_thread,
+-- accumulator_count, shared_bytes, configured_shared_bytes, trace, and more, which are passed on).
+-- Columns: those of launches, those of `gpu_device_limit` that are not among them (null where the
+-- device is not known), register_count, warp_count; by_*_count: blocks by each limit; fit_count:
+-- the least of them, null where one is not known; limiter, occupancy_ratio, wave_count,
+-- estimated_ratio, configured_ratio as in `gpu_kernel_occupancy`.
+CREATE MACRO _gpu_launch_fit(launches) AS TABLE
+WITH
+  __tq_demand AS (
+    SELECT
+      __tq_l.* EXCLUDE (shared_bytes), __tq_l.shared_bytes AS __tq_shared,
+      CASE WHEN __tq_d.has_unified_registers
+        THEN 4 * _units_of(__tq_l.registers_per_thread, 4) + __tq_l.accumulator_count
+        ELSE __tq_l.registers_per_thread END AS register_count,
+      _units_of(__tq_l.thread_count, nullif(__tq_d.warp_size, 0)) AS warp_count,
+      __tq_d.* EXCLUDE (device_id, has_unified_registers, trace)
+    FROM query_table(launches) __tq_l
+    LEFT JOIN gpu_device_limit __tq_d
+      ON __tq_d.trace = __tq_l.trace AND __tq_d.device_id = __tq_l.device_id
+  ),
+  __tq_given AS (
+    SELECT
+      *, register_unit_count * _units_of(register_count, register_unit_count) AS __tq_registers,
+      shared_unit_bytes * _units_of(__tq_shared + reserved_bytes, shared_unit_bytes) AS __tq_bytes
+    FROM __tq_demand
+  ),
+  __tq_fit AS (
+    SELECT
+      *,
+      CASE WHEN warp_count = 1 AND architecture LIKE 'gfx%' THEN max_warp_count
+        ELSE max_block_count END AS by_block_count,
+      (max_warp_count // nullif(warp_count, 0)) AS by_warp_count,
+      CASE
+        WHEN register_count IS NULL THEN NULL  -- least() would pass over it
+        WHEN register_count = 0 THEN max_warp_count
+        WHEN block_register_count < warp_count * warp_size * __tq_registers THEN 0
+        ELSE (part_count
+          * least((max_warp_count // part_count), (lane_register_count // __tq_registers)))
+          // nullif(warp_count, 0)
+      END::BIGINT AS by_register_count,
+      CASE WHEN __tq_bytes = 0 THEN max_warp_count
+        ELSE shared_bytes // __tq_bytes END::BIGINT AS by_shared_count,
+      CASE WHEN __tq_bytes > 0 THEN configured_shared_bytes // __tq_bytes END::BIGINT
+        AS by_configured_count
+    FROM __tq_given
+  ),
+  __tq_held AS (
+    SELECT
+      * EXCLUDE (shared_bytes, __tq_shared, __tq_registers, __tq_bytes),
+      __tq_shared AS shared_bytes,
+      CASE WHEN architecture IS NOT NULL AND by_warp_count IS NOT NULL
+          AND by_register_count IS NOT NULL AND by_shared_count IS NOT NULL
+        THEN least(by_block_count, by_warp_count, by_register_count, by_shared_count) END
+        AS fit_count
+    FROM __tq_fit
+  )
 SELECT
   *,
-  CASE WHEN warp_count = 1 AND architecture LIKE 'gfx%' THEN max_warp_count ELSE max_block_count
-  END AS by_block_count,
-  (max_warp_count // warp_count) AS by_warp_count,
-  CASE
-    WHEN register_count IS NULL THEN NULL  -- least() would pass over it
-    WHEN register_count = 0 THEN max_warp_count
-    WHEN block_register_count < warp_count * warp_size * given_count THEN 0
-    ELSE (part_count * least((max_warp_count // part_count), (lane_register_count // given_count)))
-      // warp_count
-  END::BIGINT AS by_register_count,
-  CASE WHEN kernel_shared_bytes + reserved_bytes = 0 THEN max_warp_count ELSE shared_bytes
-    // (shared_unit_bytes * _units_of(kernel_shared_bytes + reserved_bytes, shared_unit_bytes))
-  END::BIGINT AS by_shared_count,
-  CASE WHEN kernel_shared_bytes + reserved_bytes > 0 THEN configured_shared_bytes
-    // (shared_unit_bytes * _units_of(kernel_shared_bytes + reserved_bytes, shared_unit_bytes))
-  END::BIGINT AS by_configured_count
-FROM (
-  SELECT
-    *, _units_of(thread_count, warp_size) AS warp_count,
-    register_unit_count * _units_of(register_count, register_unit_count) AS given_count
-  FROM _gpu_kernel_demand WHERE thread_count > 0
-);
+  CASE fit_count
+    WHEN by_warp_count THEN 'warps' WHEN by_block_count THEN 'blocks'
+    WHEN by_register_count THEN 'registers' WHEN by_shared_count THEN 'shared memory' END
+    AS limiter,
+  fit_count * warp_count / max_warp_count AS occupancy_ratio,
+  block_count / nullif(fit_count * multiprocessor_count, 0) AS wave_count,
+  least(fit_count, block_count / multiprocessor_count) * thread_count
+    / (max_warp_count * warp_size) AS estimated_ratio,
+  CASE WHEN configured_shared_bytes IS NOT NULL
+    THEN least(fit_count, by_configured_count) * warp_count / max_warp_count END
+    AS configured_ratio
+FROM __tq_held;
 
 -- Theoretical occupancy of each kernel: the warps that a multiprocessor can hold of it, by the
 -- most that it can hold of any. Only kernels of devices whose limits are known, and of which
@@ -225,27 +317,14 @@ FROM (
 --   tool_ratio: what the tool says; null where it says nothing.
 --   trace: name of the trace.
 CREATE VIEW gpu_kernel_occupancy AS
+WITH __tq_closed AS (SELECT * FROM gpu_kernel_launch WHERE dur <> -1)
 SELECT
   id, ts, dur, name, name_id, device_id, stream_id, thread_count, warp_count, block_count,
-  multiprocessor_count, register_count, kernel_shared_bytes AS shared_bytes, by_block_count,
-  by_warp_count, by_register_count, by_shared_count, fit_count,
-  CASE fit_count
-    WHEN by_warp_count THEN 'warps' WHEN by_block_count THEN 'blocks'
-    WHEN by_register_count THEN 'registers' ELSE 'shared memory' END AS limiter,
-  fit_count * warp_count / max_warp_count AS occupancy_ratio,
-  block_count / nullif(fit_count * multiprocessor_count, 0) AS wave_count,
-  least(fit_count, block_count / multiprocessor_count) * thread_count
-    / (max_warp_count * warp_size) AS estimated_ratio,
-  configured_shared_bytes,
-  CASE WHEN configured_shared_bytes IS NOT NULL
-    THEN least(fit_count, by_configured_count) * warp_count / max_warp_count END
-    AS configured_ratio,
-  tool_ratio, trace
-FROM (
-  SELECT *, least(by_block_count, by_warp_count, by_register_count, by_shared_count) AS fit_count
-  FROM _gpu_kernel_fit
-  WHERE by_register_count IS NOT NULL AND by_shared_count IS NOT NULL
-);
+  multiprocessor_count, register_count, shared_bytes, by_block_count, by_warp_count,
+  by_register_count, by_shared_count, fit_count, limiter, occupancy_ratio, wave_count,
+  estimated_ratio, configured_shared_bytes, configured_ratio, tool_ratio, trace
+FROM _gpu_launch_fit(__tq_closed)
+WHERE fit_count IS NOT NULL;
 
 -- Theoretical occupancy by kernel and launch, the longest in total first.
 --
@@ -261,12 +340,24 @@ FROM (
 --   ratio: share of the time of all kernels here.
 --   trace: name of the trace.
 CREATE VIEW gpu_occupancy_summary AS
-SELECT
-  name, name_id, device_id, thread_count, register_count, shared_bytes, fit_count, limiter,
-  occupancy_ratio, count(*) AS count, sum(dur)::BIGINT AS sum_dur,
-  min(wave_count) AS min_wave_count,
-  sum(dur) / nullif(sum(sum(dur)) OVER (PARTITION BY trace), 0) AS ratio, trace
-FROM gpu_kernel_occupancy
-GROUP BY name, name_id, device_id, thread_count, register_count, shared_bytes, fit_count, limiter,
-  occupancy_ratio, trace
+WITH
+  __tq_launch AS (
+    SELECT
+      name_id, device_id, block_count, thread_count, registers_per_thread, accumulator_count,
+      shared_bytes, NULL::BIGINT AS configured_shared_bytes, trace, count(*) AS __tq_count,
+      sum(dur)::BIGINT AS __tq_dur
+    FROM gpu_kernel_launch WHERE dur <> -1 GROUP BY ALL
+  ),
+  __tq_summed AS (
+    SELECT
+      name_id, device_id, thread_count, register_count, shared_bytes, fit_count, limiter,
+      occupancy_ratio, sum(__tq_count)::BIGINT AS count, sum(__tq_dur)::BIGINT AS sum_dur,
+      min(wave_count) AS min_wave_count,
+      sum(__tq_dur) / nullif(sum(sum(__tq_dur)) OVER (PARTITION BY trace), 0) AS ratio, trace
+    FROM _gpu_launch_fit(__tq_launch) WHERE fit_count IS NOT NULL
+    GROUP BY name_id, device_id, thread_count, register_count, shared_bytes, fit_count, limiter,
+      occupancy_ratio, trace
+  )
+SELECT n.text AS name, o.*
+FROM __tq_summed o LEFT JOIN _name_by_id n ON n.id = o.name_id
 ORDER BY trace, sum_dur DESC, name, thread_count, register_count, shared_bytes;

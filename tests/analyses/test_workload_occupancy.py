@@ -1,76 +1,61 @@
-"""workload.occupancy: against NVIDIA's published examples and Kineto's own estimates."""
+"""workload.occupancy: summed by launch as `gpu_kernel_occupancy` says of each kernel."""
 
 from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 from made_traces import device, evidence, host, results_of, store_with
 
-from traceql.analyses.workload import _resident
 from traceql.engine.ingest import ingest
 from traceql.query.session import Session
 from traceql.store.catalog import Store
 
 NAME = "workload.occupancy"
-A100 = {"compute_major": 8, "compute_minor": 0, "multiprocessors": 108, "warp_threads": 32,
-        "most_threads": 2048, "most_registers": 65536, "most_shared_bytes": 167936}  # fmt: skip
-KINETO = """
-SELECT g.occupancy_ratio, g.grid_x::BIGINT * g.grid_y * g.grid_z AS blocks,
-  g.block_x::BIGINT * g.block_y * g.block_z AS threads, g.registers_per_thread AS registers,
-  g.shared_bytes, d.compute_major, d.compute_minor, d.multiprocessor_count AS multiprocessors,
-  d.warp_size AS warp_threads, d.max_threads_per_multiprocessor AS most_threads,
-  d.registers_per_multiprocessor AS most_registers,
-  d.shared_bytes_per_multiprocessor AS most_shared_bytes
-FROM gpu_op g JOIN device d ON d.device_id = g.device_id
-WHERE g.occupancy_ratio IS NOT NULL AND g.grid_x IS NOT NULL
-  AND d.registers_per_multiprocessor IS NOT NULL
+BY_VIEW = """
+SELECT device_id, name, block_count, thread_count, register_count, shared_bytes,
+  count(*) AS calls, sum(dur)::BIGINT AS total_dur, any_value(fit_count), any_value(limiter),
+  any_value(occupancy_ratio), any_value(estimated_ratio)
+FROM gpu_kernel_occupancy
+WHERE dur > 0 AND NOT regexp_matches(name, 'nccl|rccl', 'i') AND block_count IS NOT NULL
+GROUP BY ALL
 """
+SHOWN = ("device_id", "name", "blocks", "threads", "registers", "shared_bytes", "calls",
+         "total_dur", "resident_blocks", "limited_by", "theoretical_ratio",
+         "achieved_ratio")  # fmt: skip
 
 
-def of(blocks: int, threads: int, registers: int, shared: int) -> _resident.Resident:
-    shape = {"blocks": blocks, "threads": threads, "registers": registers, "shared_bytes": shared}
-    return _resident.resident({k: np.array([v]) for k, v in {**A100, **shape}.items()})
+def waves_of_gfx950(threads, registers, accumulators, shared):
+    """Wavefronts on a compute unit, as LLVM counts them for gfx950: 4 SIMDs of 8, 512 registers."""
+    waves = -(-threads // 64)
+    own = -(-registers // 4) * 4 + accumulators
+    by_registers = 4 * min(8, 512 // (-(-own // 8) * 8)) // waves if own else 32
+    by_shared = 163840 // (-(-shared // 1280) * 1280) if shared else 32
+    return min(16 if waves > 1 else 32, 32 // waves, by_registers, by_shared) * waves
 
 
 @pytest.mark.parametrize(
-    ("threads", "registers", "shared", "resident", "limit"),
-    [
-        (256, 32, 0, 8, "warps"),
-        (32, 16, 0, 32, "blocks"),
-        (256, 64, 0, 4, "registers"),
-        (256, 128, 0, 2, "registers"),
-        (128, 32, 48 * 1024, 3, "shared memory"),
-        (1024, 32, 0, 2, "warps"),
-    ],
-)
-def test_limits(threads, registers, shared, resident, limit):
-    found = of(100_000, threads, registers, shared)
-    assert int(found.blocks[0]) == resident
-    assert _resident.LIMITS[found.limit[0]] == limit
-    assert found.theoretical[0] == pytest.approx(resident * -(-threads // 32) / 64)
-
-
-def test_a_small_grid_achieves_less():
-    found = of(54, 1024, 32, 0)
-    assert found.achieved[0] == pytest.approx(0.25)
-    assert found.fill[0] == pytest.approx(0.5)
-
-
-def test_kinetos_estimates_are_reproduced(shared, tmp_path):
+    ("file", "vendor"),
+    [("rocprof/AMD-AGI__TraceLens/tests/rocprof/908_results.json.gz", "amd"),
+     ("nsys/hpcgroup__pipit/pipit/tests/data/saxpy-mpi-cuda_nsys_perlmutter0.sqlite", "nvidia")],
+)  # fmt: skip
+def test_shapes_are_summed_as_kernels_are(shared, tmp_path, file, vendor):
     store = Store.open(tmp_path / "store", create=True)
-    for part in ("nccl_data.json.gz", "linear_kineto.json.gz"):
-        ingest(next((shared / "traces/kineto").rglob(part)), store=store)
-    for trace in store.traces():
-        with Session([trace], store=store) as session:
-            table = session.sql(KINETO).arrow()
-        column = {c: table[c].to_numpy().astype(np.int64) for c in table.column_names[1:]}
-        found = _resident.resident(column)
-        off = np.abs(found.achieved - table["occupancy_ratio"].to_numpy())
-        optin = column["shared_bytes"] > 48 * 1024  # Kineto gives 0 for these
-        assert len(off) > 500
-        assert (off[~optin] <= 0.0101).mean() == 1.0
+    ingest(shared / "traces" / file, store=store)
+    result = results_of(store, NAME)[NAME]
+    with Session(store.traces(), store=store) as session:
+        expected = session.sql(BY_VIEW).fetchall()
+        kernels = session.sql(
+            "SELECT k.thread_count, k.registers_per_thread, k.accumulator_count, k.shared_bytes, "
+            "o.occupancy_ratio FROM gpu_kernel_launch k JOIN gpu_kernel_occupancy o USING (id) "
+            "GROUP BY ALL"
+        ).fetchall()
+    shapes = [tuple(row[c] for c in SHOWN) for row in result.tables["shape"].to_pylist()]
+    assert sorted(shapes) == sorted(expected)
+    assert len(shapes) > 0
+    if vendor == "amd":
+        for *launch, ratio in kernels:
+            assert ratio * 32 == waves_of_gfx950(*launch)
 
 
 def test_unfilled_devices_are_found(tmp_path):

@@ -1,8 +1,8 @@
-"""Blocks that are resident on a multiprocessor."""
+"""Conclude about occupancy: devices that kernels leave unfilled."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,81 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
-    Floats = NDArray[np.float64]
 
 _REMEDY = (
     "Record launch shapes and the properties of the devices: torch.profiler does; with nsys use "
-    "--trace=cuda."
+    "--trace=cuda, with rocprofv3 --kernel-trace and --output-format json."
 )
-_SHOWN = 200
-LIMITS = ("blocks", "warps", "registers", "shared memory")
-_FEW_BLOCKS = {(7, 5): 16, (8, 6): 16, (8, 7): 16, (8, 9): 24}
-_BLOCKS = 32
-_PARTITIONS = 4
-_REGISTER_UNIT = 256
-_SYSTEM_SHARED_BYTES = 1024
-
-
-class Resident(NamedTuple):
-    """Of each shape: resident blocks, the place in LIMITS that binds, occupancies, fill."""
-
-    blocks: Ints
-    limit: Ints
-    theoretical: Floats
-    achieved: Floats
-    fill: Floats
-
-
-def most_blocks(major: Ints, minor: Ints) -> Ints:
-    """Give how many blocks a multiprocessor of a compute capability holds at most.
-
-    Source: CUDA C++ Programming Guide, technical specifications per compute capability.
-    """
-    found = np.full(len(major), _BLOCKS)
-    for (a, b), blocks in _FEW_BLOCKS.items():
-        found[(major == a) & (minor == b)] = blocks
-    return found
-
-
-def resident(column: dict[str, Ints]) -> Resident:
-    """Compute the occupancy of shapes.
-
-    Args:
-        column: blocks, threads, registers, shared_bytes, compute_major, compute_minor,
-            multiprocessors, warp_threads, most_threads, most_registers, most_shared_bytes.
-    """
-    warps = -(-column["threads"] // column["warp_threads"])
-    most_warps = column["most_threads"] // column["warp_threads"]
-    per_warp = _up(column["registers"] * column["warp_threads"], np.int64(_REGISTER_UNIT))
-    in_partition = column["most_registers"] // _PARTITIONS // np.maximum(per_warp, 1)
-    major = column["compute_major"]
-    unit = np.where(major <= 7, 256, 128)
-    system = np.where(major >= 8, _SYSTEM_SHARED_BYTES, 0)
-    shared = _up(column["shared_bytes"] + system, unit)
-    free = np.int64(1 << 30)
-    limits = np.stack(
-        [
-            most_blocks(major, column["compute_minor"]),
-            most_warps // warps,
-            np.where(per_warp > 0, _PARTITIONS * in_partition // warps, free),
-            np.where(shared > 0, column["most_shared_bytes"] // np.maximum(shared, 1), free),
-        ]
-    )
-    blocks = limits.min(axis=0)
-    launched = column["blocks"] / column["multiprocessors"]
-    held = np.minimum(blocks, launched) * column["threads"] / column["most_threads"]
-    return Resident(
-        blocks,
-        limits.argmin(axis=0),
-        blocks * warps / most_warps,
-        np.minimum(held, 1.0),
-        np.minimum(launched, 1.0),
-    )
-
-
-def _up(values: Ints, unit: Ints | np.int64) -> Ints:
-    rounded: Ints = -(-values // unit) * unit
-    return rounded
 
 
 def conclude(name: str, measured: pa.Table, least_ratio: float, comm_pattern: str) -> Result:
@@ -107,12 +37,7 @@ def conclude(name: str, measured: pa.Table, least_ratio: float, comm_pattern: st
         return abstain(name, missing, _REMEDY)
     fill = np.minimum(_ints(measured, "blocks") / _ints(measured, "multiprocessors"), 1.0)
     measured = measured.append_column("fill_ratio", pa.array(fill))
-    known = measured.filter(
-        pc.field("most_registers").is_valid() & pc.field("registers").is_valid()
-        & pc.field("most_threads").is_valid() & pc.field("most_shared_bytes").is_valid()
-        & pc.field("compute_major").is_valid() & (pc.field("threads") > 0)
-    )  # fmt: skip
-    table = _table(known)
+    table = _table(measured.filter(pc.field("resident_blocks").is_valid()))
     devices = [
         device
         for number in measured["device_id"].unique().to_pylist()  # devices: few
@@ -133,30 +58,12 @@ def _ints(table: pa.Table, column: str) -> Ints:
     return values
 
 
-_COLUMNS = (
-    "blocks", "threads", "registers", "shared_bytes", "compute_major", "compute_minor",
-    "multiprocessors", "warp_threads", "most_threads", "most_registers", "most_shared_bytes",
-)  # fmt: skip
-
-
 def _table(known: pa.Table) -> pa.Table:
-    filled = known.set_column(
-        known.schema.get_field_index("compute_minor"), "compute_minor",
-        pc.fill_null(known["compute_minor"], 0),
+    return known.select(
+        ["device_id", "name", "blocks", "threads", "registers", "shared_bytes", "calls",
+         "total_dur", "resident_blocks", "limited_by", "theoretical_ratio", "achieved_ratio",
+         "fill_ratio"]
     )  # fmt: skip
-    found = resident({column: _ints(filled, column) for column in _COLUMNS})
-    limits = pa.array(LIMITS).take(pa.array(found.limit))
-    kept = ("device_id", "name", "blocks", "threads", "registers", "shared_bytes", "calls",
-            "total_dur")  # fmt: skip
-    columns = {column: known[column] for column in kept}
-    columns |= {
-        "resident_blocks": pa.array(found.blocks),
-        "limited_by": limits,
-        "theoretical_ratio": pa.array(found.theoretical),
-        "achieved_ratio": pa.array(found.achieved),
-        "fill_ratio": pa.array(found.fill),
-    }
-    return pa.table(columns)
 
 
 def _device(shapes: pa.Table) -> dict[str, Any]:
@@ -222,11 +129,11 @@ def _finding(
         confidence_basis="exact",
         confidence=1.0,
         evidence_sql=_evidence.select(
-            "gpu_kernel",
+            "gpu_kernel_launch",
             {"trace": device["trace"], "device_id": device["device_id"]},
             "dur > 0",
-            "block_x IS NOT NULL",
-            f"grid_x::BIGINT * grid_y * grid_z < {device['multiprocessors']}",
+            "thread_count > 0",
+            f"block_count < {device['multiprocessors']}",
             f"ts BETWEEN {start} AND {end}",
             f"NOT coalesce(regexp_matches(name, {_evidence.literal(comm_pattern)}, 'i'), false)",
         ),

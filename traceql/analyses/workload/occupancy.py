@@ -14,30 +14,33 @@ if TYPE_CHECKING:
     from traceql.model.result import Result
 
 NAME = "workload.occupancy"
+# What a multiprocessor holds depends on the launch only: kernels are summed by it first.
 _SHAPES = """
-SELECT * FROM (
+WITH launch AS (
   SELECT
-    g.device_id, coalesce(s.name_id, -1) AS name_id, any_value(s.name) AS name,
-    g.grid_x::BIGINT * g.grid_y * g.grid_z AS blocks,
-    g.block_x::BIGINT * g.block_y * g.block_z AS threads, g.registers_per_thread AS registers,
-    coalesce(g.shared_bytes, coalesce(g.static_shared_bytes, 0)
-      + coalesce(g.dynamic_shared_bytes, 0)) AS shared_bytes,
-    any_value(d.compute_major) AS compute_major, any_value(d.compute_minor) AS compute_minor,
-    any_value(d.multiprocessor_count) AS multiprocessors,
-    any_value(coalesce(d.warp_size, 32)) AS warp_threads,
-    any_value(d.max_threads_per_multiprocessor) AS most_threads,
-    any_value(d.registers_per_multiprocessor) AS most_registers,
-    any_value(d.shared_bytes_per_multiprocessor) AS most_shared_bytes,
-    count(*) AS calls, sum(s.dur)::BIGINT AS total_dur,
-    min(s.ts) AS start_ts, max(s.ts + s.dur) AS end_ts
-  FROM gpu_op g JOIN slice s ON s.id = g.slice_id JOIN device d ON d.device_id = g.device_id
-  WHERE g.kind = 'kernel' AND s.dur > 0 AND s.ts >= $window_start AND s.ts < $window_end
-    AND g.grid_x IS NOT NULL AND g.block_x IS NOT NULL AND d.multiprocessor_count IS NOT NULL
-    AND coalesce(s.name_id, -1) NOT IN (
+    device_id, name_id, block_count, thread_count, registers_per_thread, accumulator_count,
+    shared_bytes, NULL::BIGINT AS configured_shared_bytes, trace,
+    count(*) AS calls, sum(dur)::BIGINT AS total_dur, min(ts) AS start_ts, max(ts + dur) AS end_ts
+  FROM gpu_kernel_launch
+  WHERE dur > 0 AND ts >= $window_start AND ts < $window_end
+    AND block_count IS NOT NULL AND thread_count > 0
+    AND coalesce(name_id, -1) NOT IN (
       SELECT id FROM dim_name WHERE regexp_matches(text, $comm_pattern, 'i'))
-  GROUP BY ALL)
-QUALIFY row_number() OVER (ORDER BY total_dur DESC, name_id, blocks, threads) <= 100000
-ORDER BY device_id, total_dur DESC, name_id, blocks, threads, registers, shared_bytes
+  GROUP BY ALL),
+fit AS (
+  SELECT
+    device_id, coalesce(name_id, -1) AS name_id, block_count AS blocks, thread_count AS threads,
+    register_count AS registers, shared_bytes, any_value(multiprocessor_count) AS multiprocessors,
+    any_value(fit_count) AS resident_blocks, any_value(limiter) AS limited_by,
+    any_value(occupancy_ratio) AS theoretical_ratio, any_value(estimated_ratio) AS achieved_ratio,
+    sum(calls)::BIGINT AS calls, sum(total_dur)::BIGINT AS total_dur,
+    min(start_ts) AS start_ts, max(end_ts) AS end_ts
+  FROM _gpu_launch_fit(launch) WHERE multiprocessor_count > 0 GROUP BY ALL)
+SELECT f.*, n.text AS name FROM (
+  SELECT * FROM fit
+  QUALIFY row_number() OVER (ORDER BY total_dur DESC, name_id, blocks, threads) <= 100000) f
+LEFT JOIN dim_name n ON n.id = f.name_id
+ORDER BY f.device_id, f.total_dur DESC, f.name_id, f.blocks, f.threads, f.registers, f.shared_bytes
 """
 
 
@@ -47,9 +50,11 @@ class Occupancy:
 
     Theoretical occupancy is the share of the warps of a multiprocessor that resident blocks fill,
     the least of four limits: blocks per multiprocessor, warps, registers (given out per warp, in
-    units of 256, in each of four partitions) and shared memory (in units of 128 bytes, and 256 on
-    compute capability 7, with 1 KiB of the system from 8 on). These are the rules of NVIDIA's
-    occupancy calculator; other vendors' devices, and shapes without registers, are left out.
+    units, in each of the parts of a multiprocessor) and shared memory (in units, with what the
+    system takes). Limits are those of NVIDIA's devices from compute capability 5.0 on and of AMD's
+    from gfx900 on, where a wavefront is a warp, a compute unit a multiprocessor, and accumulators
+    count as registers where they share a file (`gpu_device_limit`); shapes of other devices, or
+    without registers or shared memory, have a fill only.
     Achieved occupancy is estimated as Kineto does: no more blocks can be resident than were
     launched per multiprocessor. Fill is blocks over multiprocessors, at most 1: the rest of the
     device has no block at all.
