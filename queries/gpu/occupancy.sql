@@ -143,8 +143,10 @@ FROM (
       ['$.Accum_VGPR_Count', '$.accum_vgpr', '$.Workgroup_Size', '$.workgroup_size', '$.Grid_Size',
        '$.grid_size', '$.sharedMemoryExecuted']) AS said
   FROM _args_by_id
-  WHERE regexp_matches(text, 'Accum_VGPR|accum_vgpr|orkgroup_[Ss]ize"|sharedMemoryExecuted')
-    AND json_valid(regexp_replace(text, chr(1) || '([A-P])', '0', 'g'))
+  -- CASE: texts that say nothing are not parsed.
+  WHERE CASE
+    WHEN regexp_matches(text, 'Accum_VGPR|accum_vgpr|orkgroup_[Ss]ize"|sharedMemoryExecuted')
+      THEN json_valid(regexp_replace(text, chr(1) || '([A-P])', '0', 'g')) END
 );
 
 -- The number that a text of `_gpu_launch_text` means in a row with the lifted integers a..p.
@@ -161,6 +163,7 @@ CREATE MACRO _lifted(said, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p) AS
 -- What the args of kernels say of their launch, by slice. Texts are looked at before rows: there
 -- are few, and where none says anything no row is read.
 CREATE VIEW _gpu_launch_args AS
+WITH __tq_text AS MATERIALIZED (SELECT * FROM _gpu_launch_text)
 SELECT
   s.id AS __id,
   _lifted(coalesce(x.accumulators, z.accumulators), s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6,
@@ -176,15 +179,17 @@ SELECT
     s.arg_7, s.arg_8, s.arg_9, s.arg_10, s.arg_11, s.arg_12, s.arg_13, s.arg_14, s.arg_15)
     AS configured_bytes
 FROM stored.slice s
-JOIN _gpu_launch_text x ON x.id = s.args_id
-LEFT JOIN _gpu_launch_text z ON z.id = s.end_args_id
+JOIN __tq_text x ON x.id = s.args_id
+LEFT JOIN __tq_text z ON z.id = s.end_args_id
+WHERE EXISTS (SELECT 1 FROM __tq_text)
 UNION ALL
 SELECT
   s.id, try_cast(z.accumulators AS BIGINT), try_cast(z.threads AS BIGINT),
   try_cast(z.items AS BIGINT), try_cast(z.configured AS BIGINT)
 FROM stored.slice s
-JOIN _gpu_launch_text z ON z.id = s.end_args_id
-ANTI JOIN _gpu_launch_text x ON x.id = s.args_id;
+JOIN __tq_text z ON z.id = s.end_args_id
+ANTI JOIN __tq_text x ON x.id = s.args_id
+WHERE EXISTS (SELECT 1 FROM __tq_text);
 
 -- What each kernel was launched with. Sizes that a tool writes among the args only are counted too.
 --
