@@ -130,7 +130,7 @@ def test_steps_that_are_not_all_alike_keep_their_boundaries(tmp_path):
     assert begun == waits[true].tolist()
 
 
-@given(st.integers(60, 200), st.integers(5, 20), st.integers(0, 10**6))
+@given(st.integers(2, 200), st.integers(5, 20), st.integers(0, 10**6))
 @settings(max_examples=40)
 def test_steps_never_reach_beyond_the_sequence(period, steps, seed):
     random = np.random.default_rng(seed)
@@ -139,6 +139,13 @@ def test_steps_never_reach_beyond_the_sequence(period, steps, seed):
     begins = _steps._begins(names, 0, period, 0.9)
     assert begins[-1] + period <= len(names)
     assert (np.diff(begins) > 0).all()
+
+
+def test_a_short_step_is_not_sought_where_the_last_was_found():
+    names = np.array([*[0, 1] * 5, 2, 2, *[0, 1] * 5])
+    begins = _steps._begins(names, 0, 2, 0.9)
+    assert (np.diff(begins) > 0).all()
+    assert begins[-1] + 2 <= len(names)
 
 
 def test_a_sequence_of_whole_steps_begins_with_one(tmp_path):

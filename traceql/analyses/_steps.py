@@ -150,7 +150,8 @@ def _begins(names: NDArray[np.int64], first: int, period: int, match: float) -> 
     if match == 1.0 or len(begins) > _MOST_SOUGHT:
         return begins
     probe = names[first : first + min(period, _PROBE)]
-    reach = max(3, period // 20)
+    # Beyond half a period lies another step: a short one would be sought where the last was found.
+    reach = min(max(3, period // 20), (period - 1) // 2)
     shifts = np.array(sorted(range(-reach, reach + 1), key=abs))
     found = [first]
     while found[-1] + period + reach + len(probe) <= len(names):  # at most _MOST_SOUGHT steps
