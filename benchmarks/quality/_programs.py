@@ -106,7 +106,7 @@ HABITS: dict[str, Callable[[Program], None]] = {
     "blocking_copy": lambda run: copies(
         run, "Memcpy HtoD (Pinned -> Device)", "cudaMemcpy", 1 << 20, 20
     ),
-    "blocking_fill": lambda run: copies(run, "Memset (Device)", "cudaMemset", 1 << 20, 20),
+    "blocking_fill": lambda run: copies(run, "Memset (Managed)", "cudaMemset", 1 << 20, 20),
     "small_copies": lambda run: copies(
         run, "Memcpy HtoD (Pinned -> Device)", "cudaMemcpyAsync", 512, 60
     ),
@@ -115,3 +115,11 @@ HABITS: dict[str, Callable[[Program], None]] = {
     "long_gap": long_gap,
     "superlinear": superlinear,
 }
+OWNERS: dict[str, tuple[str, str]] = {
+    "pageable_copy": ("gpu.rule.cuda_memcpy_async", "pageable_async_copy"),
+    "blocking_copy": ("gpu.rule.cuda_memcpy_sync", "sync_copy"),
+    "blocking_fill": ("gpu.rule.cuda_memset_sync", "sync_fill"),
+    "sync": ("gpu.rule.cuda_api_sync", "sync_call"),
+    "long_gap": ("gpu.rule.gpu_gaps", "gaps"),
+}
+"""Analysis and kind of the finding that tells of a habit; others `pattern.opportunities` does."""

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from traceql.analyses import _warmup
+from traceql.analyses.gpu.rule import _gaps
 from traceql.kernels import intervals
 
 if TYPE_CHECKING:
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
 
-KERNEL, COPY, FILL = range(3)
+KERNEL, COPY = range(2)
 SMALL_BYTES = 1 << 16
 LEAST_SMALL = 50
-LONG_GAPS = 5
 LEAST_SLOPE = 1.2
 
 _FEWEST_CALLS = 10
@@ -29,7 +29,6 @@ _LEAST_SHORT = 0.1
 _LEAST_WAITING = 8
 _FEWEST_PAIRS = 20
 _SHORT_GAPS = 10
-_STEP_SHARE = 0.01
 _FEWEST_GRIDS = 6
 _GRID_RANGE = 8
 _MISSING = -(1 << 63)
@@ -37,7 +36,8 @@ _MISSING = -(1 << 63)
 SCHEMA = pa.schema(
     [
         ("device_id", pa.int64()), ("rule", pa.string()), ("n_events", pa.int64()),
-        ("gain_dur", pa.int64()), ("threshold", pa.int64()), ("name", pa.string()),
+        ("gain_dur", pa.int64()), ("shared_dur", pa.int64()), ("threshold", pa.int64()),
+        ("name", pa.string()),
         ("slope", pa.float64()), ("slope_low", pa.float64()), ("slope_high", pa.float64()),
         ("ts", pa.int64()), ("end_ts", pa.int64()), ("from_ts", pa.int64()),
         ("last_ts", pa.int64()),
@@ -53,6 +53,7 @@ class _Device(NamedTuple):
     Attributes:
         gap: idle time of the device directly before the operation. idle_from: when that began.
         late: launched after the device had fallen idle.
+        told: copies whose exposed time `gpu.rule.cuda_memcpy_async` or `…_sync` tells of.
     """
 
     ts: Ints
@@ -62,14 +63,24 @@ class _Device(NamedTuple):
     blocks: Ints
     name_id: Ints
     stream: Ints
-    launch_ts: Ints
     launch_dur: Ints
-    pageable: Bools
     elementwise: Bools
-    blocking: Bools
+    told: Bools
     gap: Ints
     idle_from: Ints
     late: Bools
+
+
+class _Idle(NamedTuple):
+    """Idle times of a device.
+
+    Attributes:
+        known: those that `gpu.rule.gpu_gaps` or `gpu.rule.cuda_api_sync` tells of.
+        is_known: whether the gap before an operation is one of them.
+    """
+
+    known: intervals.Intervals
+    is_known: Bools
 
 
 def measure(tables: Tables) -> pa.Table:
@@ -95,15 +106,19 @@ def measure(tables: Tables) -> pa.Table:
         "exposed_dur": _exposed(device, device.kind != KERNEL),
     }  # fmt: skip
     steady = _warmup.steady(tables["iteration"])
-    step = (steady.end - steady.start) // steady.steps if steady else end - start
     calls = _calls(tables["call"], upids, start, int(device.ts[-1]))
+    known = _known(device, calls["sync"], tables["iteration"], end - start)
+    held, pooling = _pooling(
+        calls["allocation"], idle, known.known,
+        max(start, steady.start) if steady else (start + end) // 2,
+    )  # fmt: skip
     rows = [
-        *_launches(device), *_copies(device), *_waits(device, calls),
-        *_pooling(calls, idle, max(start, steady.start) if steady else (start + end) // 2),
-        *_long_gaps(device, int(step * _STEP_SHARE)), *_growth(device, tables["name"]),
+        *pooling, *_launches(device, known, held), *_small_copies(device),
+        *_growth(device, tables["name"]),
     ]  # fmt: skip
+    none = {"gain_dur": 0, "shared_dur": 0}
     return pa.Table.from_pylist(
-        [{**base, "rule": "device", "gain_dur": 0}, *({**base, **row} for row in rows)], SCHEMA
+        [{**base, **none, "rule": "device"}, *({**base, **none, **row} for row in rows)], SCHEMA
     )
 
 
@@ -119,11 +134,13 @@ def _read(ops: pa.Table, names: pa.Table) -> _Device:
     ts, end, launch_ts = ints("ts"), ints("end_ts"), ints("launch_ts")
     before = np.concatenate((ts[:1], np.maximum.accumulate(end)[:-1]))
     gap = np.maximum(ts - before, 0)
+    called = ints("launch_name_id")
+    told = (ints("is_pageable").astype(bool) & of_names("is_async_copy", called)) | (
+        ~ints("is_passed").astype(bool) & of_names("is_sync_copy", called)
+    )
     return _Device(
         ts, end, ints("kind"), ints("bytes"), ints("blocks"), ints("name_id"), ints("stream_id"),
-        launch_ts, ints("launch_dur"), ints("is_pageable").astype(bool),
-        of_names("is_elementwise", ints("name_id")),
-        of_names("is_blocking", ints("launch_name_id")),
+        ints("launch_dur"), of_names("is_elementwise", ints("name_id")), told,
         gap, before, (launch_ts != _MISSING) & (launch_ts >= before) & (gap > 0),
     )  # fmt: skip
 
@@ -136,50 +153,71 @@ def _exposed(device: _Device, chosen: Bools) -> int:
     return covered - intervals.busy(device.ts[kernels], device.end[kernels])
 
 
-def _launches(device: _Device) -> list[dict[str, Any]]:
-    """Short kernels that wait for their launch, and elementwise ones that follow each other."""
+def _known(device: _Device, waits: Ints, iterations: pa.Table, span: int) -> _Idle:
+    """Find the idle times that the rules of gaps and of waiting calls tell of."""
+    known = device.gap > _gaps.long_limit(device.gap[device.gap > 0], iterations, span)
+    ts, end = waits
+    if len(ts):
+        at = np.searchsorted(ts, device.idle_from, side="right") - 1
+        until = end[np.maximum(at, 0)]
+        known |= (device.gap > 0) & (at >= 0) & (device.idle_from <= until) & (device.ts >= until)
+    return _Idle(intervals.Intervals(device.idle_from[known], device.ts[known]), known)
+
+
+def _launches(
+    device: _Device, idle: _Idle, held: intervals.Intervals | None
+) -> list[dict[str, Any]]:
+    """Elementwise kernels that follow each other, and short ones that wait for their launch.
+
+    A gap is claimed once: what allocating calls hold by pooling, the rest by fusion, then by
+    launching.
+    """
     kernels = device.kind == KERNEL
-    launched = kernels & (device.launch_dur != _MISSING)
     rows = []
+    chosen = device.elementwise & kernels
+    near = np.zeros(len(chosen), bool)
+    near[1:] = chosen[1:] & chosen[:-1] & (device.stream[1:] == device.stream[:-1])
+    if near.sum() >= _FEWEST_PAIRS:
+        usual = int(np.median((device.end - device.ts)[chosen]))
+        near &= device.gap <= _SHORT_GAPS * max(usual, 1)
+        rows.append(_row("fusion", chosen, device, near, idle, held))
+    else:
+        near[:] = False
+    launched = kernels & (device.launch_dur != _MISSING)
     if launched.any():
         usual = int(np.median(device.launch_dur[launched]))
         short = kernels & (device.end - device.ts < usual)
         waiting = short & device.late & (device.gap <= _SHORT_GAPS * max(usual, 1))
         if waiting.sum() >= _LEAST_WAITING and short.sum() >= _LEAST_SHORT * kernels.sum():
-            rows.append(_row("launch_bound", short, device.gap[waiting], usual))
-    chosen = device.elementwise & kernels
-    follows = np.zeros(len(chosen), bool)
-    follows[1:] = chosen[1:] & chosen[:-1] & (device.stream[1:] == device.stream[:-1])
-    if follows.sum() >= _FEWEST_PAIRS:
-        usual = int(np.median((device.end - device.ts)[chosen]))
-        near = follows & (device.gap <= _SHORT_GAPS * max(usual, 1))
-        rows.append(_row("fusion", chosen, device.gap[near]))
+            row = _row("launch_bound", short, device, waiting & ~near, idle, held)
+            rows.append({**row, "threshold": usual})
     return rows
 
 
-def _row(rule: str, cases: Bools, gaps: Ints, threshold: int = 0) -> dict[str, Any]:
+def _row(
+    rule: str, cases: Bools, device: _Device, claimed: Bools, idle: _Idle,
+    held: intervals.Intervals | None,
+) -> dict[str, Any]:  # fmt: skip
+    def length(chosen: Bools) -> int:
+        gaps = intervals.Intervals(device.idle_from[chosen], device.ts[chosen])
+        taken = intervals.intersect_length(held, gaps) if held is not None else 0
+        return int(device.gap[chosen].sum()) - taken
+
+    claimed = claimed & (device.gap > 0)
     return {
-        "rule": rule, "n_events": int(cases.sum()), "gain_dur": int(gaps.sum()),
-        "threshold": threshold,
+        "rule": rule, "n_events": int(cases.sum()), "gain_dur": length(claimed),
+        "shared_dur": length(claimed & idle.is_known), "threshold": 0,
     }  # fmt: skip
 
 
-def _copies(device: _Device) -> list[dict[str, Any]]:
-    copies, fills = device.kind == COPY, device.kind == FILL
-    small = copies & (device.bytes >= 0) & (device.bytes < SMALL_BYTES)
+def _small_copies(device: _Device) -> list[dict[str, Any]]:
+    small = (device.kind == COPY) & (device.bytes >= 0) & (device.bytes < SMALL_BYTES)
     if small.sum() < LEAST_SMALL:
-        small[:] = False
-    cases = {
-        "pageable_copy": copies & device.pageable,
-        "blocking_copy": copies & device.blocking,
-        "blocking_fill": fills & device.blocking,
-        "small_copies": small,
-    }
-    return [
-        {"rule": rule, "n_events": int(chosen.sum()), "gain_dur": _exposed(device, chosen)}
-        for rule, chosen in cases.items()
-        if chosen.any()
-    ]
+        return []
+    return [{
+        "rule": "small_copies", "n_events": int(small.sum()), "gain_dur": _exposed(device, small),
+        "shared_dur": _exposed(device, small & device.told),
+    }]  # fmt: skip
 
 
 def _calls(calls: pa.Table, upids: list[int], start: int, last: int) -> dict[str, Ints]:
@@ -194,34 +232,19 @@ def _calls(calls: pa.Table, upids: list[int], start: int, last: int) -> dict[str
     return found
 
 
-def _waits(device: _Device, calls: dict[str, Ints]) -> list[dict[str, Any]]:
-    """Gaps that begin while a call waits, before work that is launched after the wait."""
-    ts, end = calls["sync"]
-    if not len(ts):
-        return []
-    until = np.maximum.accumulate(end)
-    at = np.searchsorted(ts, device.idle_from, side="right") - 1
-    waiting = (at >= 0) & (until[at] >= device.idle_from) & (device.launch_ts >= until[at])
-    gain = int(device.gap[waiting & device.late].sum())
-    return [{"rule": "sync", "n_events": len(ts), "gain_dur": gain}]
-
-
-def _pooling(calls: dict[str, Ints], idle: intervals.Intervals, start: int) -> list[dict[str, Any]]:
-    ts, end = calls["allocation"][:, calls["allocation"][0] >= start]
+def _pooling(
+    calls: Ints, idle: intervals.Intervals, known: intervals.Intervals, start: int
+) -> tuple[intervals.Intervals | None, list[dict[str, Any]]]:
+    """Calls of steady steps that allocate or free: what they hold of the idle times."""
+    ts, end = calls[:, calls[0] >= start]
     if len(ts) < _FEWEST_CALLS:
-        return []
+        return None, []
     held = intervals.union(ts, end)
-    gain = intervals.intersect_length(held, idle)
-    return [{"rule": "pooling", "n_events": len(ts), "gain_dur": gain, "from_ts": start}]
-
-
-def _long_gaps(device: _Device, least: int) -> list[dict[str, Any]]:
-    gaps = device.gap[device.gap > 0]
-    if len(gaps) < 2 * LONG_GAPS:
-        return []
-    threshold = max(LONG_GAPS * int(np.median(gaps)), least, 1)
-    long = device.gap >= threshold
-    return [_row("long_gap", long, device.gap[long], threshold)] if long.any() else []
+    return held, [{
+        "rule": "pooling", "n_events": len(ts), "from_ts": start,
+        "gain_dur": intervals.intersect_length(held, idle),
+        "shared_dur": intervals.intersect_length(held, known),
+    }]  # fmt: skip
 
 
 def _growth(device: _Device, texts: pa.Table) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ SELECT s.id, s.ts, s.ts + s.dur AS end_ts, g.device_id, g.stream_id,
   coalesce(s.name_id, -1) AS name_id, coalesce(g.bytes, -1) AS bytes,
   coalesce(contains(coalesce(g.src_memory, '') || coalesce(g.dst_memory, ''), 'pageable'), false)
     AS is_pageable,
+  coalesce(g.copy_kind IN ('htod', 'dtod'), false) AS is_passed,
   coalesce(g.grid_x::BIGINT * g.grid_y * g.grid_z, -1) AS blocks,
   l.ts AS launch_ts, l.dur AS launch_dur, coalesce(l.name_id, -1) AS launch_name_id, h.upid
 FROM gpu_op g
@@ -32,7 +33,8 @@ WHERE s.dur >= 0 AND s.ts >= $window_start AND s.ts < $window_end
 _NAMES = """
 SELECT id, text,
   regexp_matches(text, $elementwise_pattern, 'i') AS is_elementwise,
-  regexp_matches(text, $blocking_pattern) AND NOT contains(text, 'Async') AS is_blocking
+  text ILIKE '%memcpy%' AND text ILIKE '%async%' AS is_async_copy,
+  text ILIKE '%memcpy%' AND text NOT ILIKE '%async%' AS is_sync_copy
 FROM dim_name
 """
 _CALLS = """
@@ -54,28 +56,28 @@ class Opportunities:
 
     Each rule looks for one habit and sums the time in which the device was idle, or a copy ran that
     no kernel hid, because of it; that sum is the most that following the rule can gain, and no rule
-    claims more than is idle or exposed. `effect` is the speed-up if all of it were gained (Amdahl:
-    1 / (1 - share)). Rules are those of nsys' expert systems and of practice:
+    claims more than is idle or exposed. Each ns of idle time is claimed by one rule, in this order:
 
-    launch_bound: kernels shorter than the usual launch call, waiting for their launch.
-    fusion: elementwise kernels one after the other, with idle time between.
-    pageable_copy: copies from or to pageable memory. blocking_copy: calls that return only when the
-    copy is done (cudaMemcpy). blocking_fill: likewise of fills. small_copies: fifty or more copies
-    below 64 KiB. sync: the device fell idle while the host waited for it, and what came next was
-    launched after that. pooling: memory allocated or freed by the driver in steady steps.
-    long_gap: gaps beyond five usual ones and a hundredth of a step. superlinear: a kernel whose
-    time grows faster than its grid (slope above 1.2 in logarithms, by the lower end of its
-    interval); it bounds no gain.
+    pooling: memory allocated or freed by the driver in steady steps. fusion: elementwise kernels
+    one after the other, with idle time between. launch_bound: kernels shorter than the usual launch
+    call, waiting for their launch. Beside them small_copies: fifty or more copies below 64 KiB.
+    superlinear: a kernel whose time grows faster than its grid (slope above 1.2 in logarithms, by
+    the lower end of its interval); it bounds no gain.
 
-    How to read it: gains overlap, so they do not add up. Operations of a device are seen, not what
-    they compute: that copies could stay away, or kernels fuse, is for the reader to judge.
+    Long gaps, waits of the host, and copies and fills that block or are pageable have their own
+    analyses: `gpu.rule.gpu_gaps`, `cuda_api_sync`, `cuda_memcpy_async`, `cuda_memcpy_sync`,
+    `cuda_memset_sync`. What a habit shares with a claim of theirs stands in `shared_dur`:
+    `impact_ratio`, by which findings are ranked, counts only what is beyond it. `effect` is the
+    speed-up if all of the habit's gain were had (Amdahl: 1 / (1 - share)).
+
+    How to read it: operations of a device are seen, not what they compute: that copies could stay
+    away, or kernels fuse, is for the reader to judge.
     Abstains without operations of a device: vectorisation and memory access of host code need
     counters (VTune, perf).
 
     Parameters:
         least_ratio: what can gain a smaller share of the device's span makes no finding.
         elementwise_pattern: regular expression, any case, for kernels that work by element.
-        blocking_pattern: for calls that block until the copy or fill is done, unless `Async`.
         sync_pattern: for calls that wait for a device.
         allocation_pattern: for calls that allocate or free device or pinned memory.
     """
@@ -92,8 +94,7 @@ class Opportunities:
 
     least_ratio: float = 0.01
     elementwise_pattern: str = r"elementwise|pointwise|fill_kernel|copy_kernel"
-    blocking_pattern: str = r"^(cuda|hip|cu)Mem(cpy|set)"
-    sync_pattern: str = r"^(cuda|hip|cu)\w*Synchronize"
+    sync_pattern: str = r"^(cuda|hip|musa|cu|mt)(Device|Stream|Ctx)Synchronize"
     allocation_pattern: str = (
         r"^(cuda|hip|cu)(Malloc|Free|Mem(Alloc|Free)|HostAlloc|HostFree|FreeHost|MallocHost|"
         r"MallocManaged|HostRegister)"
@@ -109,10 +110,7 @@ class Opportunities:
         """Write a finding for each habit that costs enough."""
         from traceql.analyses.pattern import _gains
 
-        patterns = _gains.Patterns(
-            self.elementwise_pattern, self.blocking_pattern, self.sync_pattern,
-            self.allocation_pattern,
-        )  # fmt: skip
+        patterns = _gains.Patterns(self.elementwise_pattern, self.allocation_pattern)
         return _gains.conclude(NAME, measured, self.least_ratio, patterns)
 
 

@@ -15,7 +15,11 @@ from traceql.kernels import intervals
 from traceql.model.units import format_ns
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from traceql.model.result import Finding, Result
+
+    Ints = NDArray[np.int64]
 
 _MEDIANS, _FEW, _SHARE = 5, 8, 0.01
 SHOWN = pa.schema(
@@ -49,9 +53,8 @@ def measure(ops: pa.Table, iterations: pa.Table, gap_ns: int) -> pa.Table:
     found = intervals.gaps(ts, end)
     length = found.end - found.ts
     span = int(end.max() - ts[0])
-    step = pc.approximate_median(iterations["dur"]).as_py() if iterations.num_rows else None
     median = float(np.median(length)) if len(length) else None
-    limit = gap_ns or _limit(median, len(length), step or span)
+    limit = gap_ns or long_limit(length, iterations, span)
     long = length[length > limit]
     row = {
         "device_id": ops["device_id"][0].as_py(),
@@ -68,10 +71,17 @@ def measure(ops: pa.Table, iterations: pa.Table, gap_ns: int) -> pa.Table:
     return pa.Table.from_pylist([row], SHOWN)
 
 
-def _limit(median: float | None, count: int, step: float) -> int:
-    """Give the limit that is relative to the trace (ANALYSES of the project, rule of gaps)."""
-    of_gaps = _MEDIANS * median if median is not None and count >= _FEW else 0.0
-    return int(max(of_gaps, _SHARE * step))
+def long_limit(gaps: Ints, iterations: pa.Table, span: int) -> int:
+    """Give the length beyond which a gap is long for its trace (rule of gaps of the project).
+
+    Args:
+        gaps: int64 [n], lengths of a device's idle times.
+        iterations: of the trace.
+        span: of the device, for traces without iterations.
+    """
+    step = pc.approximate_median(iterations["dur"]).as_py() if iterations.num_rows else None
+    of_gaps = _MEDIANS * float(np.median(gaps)) if len(gaps) >= _FEW else 0.0
+    return int(max(of_gaps, _SHARE * (step or span)))
 
 
 def conclude(name: str, measured: pa.Table, least_ratio: float) -> Result:
