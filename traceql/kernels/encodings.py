@@ -247,7 +247,7 @@ def runs(numbers: Int64, count: int, width: int, out: Bytes, at: int) -> int:
     """
     base, source = address_of(out), address_of(numbers)
     end, header, groups = base + at, 0, 0
-    for k in range(count, (count + 7) & -8):
+    for k in range(count, count + 7):  # a group need not begin at a multiple of 8
         numbers[k] = 0
     done = 0
     while done < count:
