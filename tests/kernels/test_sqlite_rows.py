@@ -38,7 +38,7 @@ def read(raw, root, kinds, batch_rows=1 << 16, absent=None):
     )
     batches = []
     while (batch := reader.read()) is not None:
-        batches.append(batch)
+        batches.append(kept(batch))
     return batches, reader.damaged.tolist()
 
 
@@ -55,6 +55,13 @@ def expected(value, kind):
     if isinstance(value, float) and kind == REAL:
         return THERE, value
     return ODD, None
+
+
+def kept(batch):
+    """A batch that stays as it is when the next one is read."""
+    return batch._replace(
+        state=batch.state.copy(), odd_rows=batch.odd_rows.copy(), rowids=batch.rowids.copy()
+    )
 
 
 def cells_of(batch, kinds):

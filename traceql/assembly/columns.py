@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from traceql.model.lean_arrow import nulls
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,18 +86,12 @@ def values_of(column: pa.Array, *, wide: bool = True) -> Values | None:
 def array_of(column: Values | None, kind: pa.DataType, rows: int) -> pa.Array:
     """Give an Arrow array of a column of numbers; None: of nulls."""
     if column is None:
-        return _nulls(rows, kind)
+        return nulls(rows, kind)
     values = column.values
     if not pa.types.is_floating(kind):
         values = values.astype(kind.to_pandas_dtype(), copy=False)
     valid = None if column.bits is None else pa.py_buffer(column.bits)
     return pa.Array.from_buffers(kind, rows, [valid, pa.py_buffer(np.ascontiguousarray(values))])
-
-
-@lru_cache(maxsize=16)
-def _nulls(rows: int, kind: pa.DataType) -> pa.Array:
-    """Give nulls; those of whole batches are asked for again and again, and nobody changes them."""
-    return pa.nulls(rows, kind)
 
 
 def texts_of(column: pa.Array) -> Texts:
@@ -140,12 +135,12 @@ class Labels:
     def decode(self, numbers: Values | None, rows: int) -> pa.Array:
         """Give the texts of numbers."""
         if numbers is None:
-            return pa.nulls(rows, pa.string())
+            return nulls(rows, pa.string())
         return self.coded(numbers, rows).dictionary_decode()
 
     def coded(self, numbers: Values | None, rows: int) -> pa.Array:
         """Give the texts of numbers as a dictionary column; plain nulls if there are none."""
         if numbers is None:
-            return pa.nulls(rows, pa.string())
+            return nulls(rows, pa.string())
         texts = pa.array(list(self._numbers), pa.string())
         return pa.DictionaryArray.from_arrays(array_of(numbers, pa.int32(), rows), texts)

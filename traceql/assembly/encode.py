@@ -12,6 +12,7 @@ from traceql.assembly.intern import Column, Dictionary
 from traceql.assembly.lift import escape, lift, unescape
 from traceql.assembly.order import ints
 from traceql.model import tables
+from traceql.model.lean_arrow import nulls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +112,7 @@ def encode_edges(rows: pa.RecordBatch, texts: Texts) -> pa.RecordBatch:
         return fill(columns, EDGE, rows.num_rows)
     is_end = rows["is_end"].to_numpy(zero_copy_only=False)
     if is_end.all():
-        args, lifted = escape(rows["args"]), [pa.nulls(rows.num_rows, pa.int64())] * len(LIFTED)
+        args, lifted = escape(rows["args"]), [nulls(rows.num_rows, pa.int64())] * len(LIFTED)
     else:
         args, lifted = _lift_begins(rows["args"], is_end)
     columns = _event_columns("edge", rows, args, texts)
@@ -125,7 +126,7 @@ def fill(columns: dict[str, pa.Array], schema: pa.Schema, rows: int) -> pa.Recor
     for field in schema:
         column = columns.get(field.name)
         if column is None:
-            column = pa.nulls(rows, field.type)
+            column = nulls(rows, field.type)
         arrays.append(column if column.type == field.type else column.cast(field.type))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
@@ -139,7 +140,7 @@ def _lift_begins(args: pa.Array, is_end: np.ndarray) -> tuple[pa.Array, list[pa.
     place[begins] = np.arange(len(begins))
     place[ends] = len(begins) + np.arange(len(ends))
     order = pa.array(place)
-    missing = pa.nulls(len(ends), pa.int64())
+    missing = nulls(len(ends), pa.int64())
     return (
         pa.concat_arrays([lifted, unlifted]).take(order),
         [pa.concat_arrays([column, missing]).take(order) for column in columns],

@@ -12,6 +12,7 @@ import pyarrow as pa
 from traceql.assembly.order import BATCH_ROWS
 from traceql.assembly.scratch import Run, RunWriter
 from traceql.kernels.renumber import renumber
+from traceql.model.lean_arrow import nulls
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,18 +56,18 @@ class Column:
             int32, null where the text is null.
         """
         if texts.null_count == len(texts):
-            return pa.nulls(len(texts), pa.int32())
+            return nulls(len(texts), pa.int32())
         if not isinstance(texts, pa.DictionaryArray) or texts.dictionary.null_count:
             texts = texts.cast(pa.string()).dictionary_encode()
             if texts.null_count == len(texts):
-                return pa.nulls(len(texts), pa.int32())
+                return nulls(len(texts), pa.int32())
         ids = self._ids_of(texts.dictionary)
         indices, mask = texts.indices, None
         if indices.null_count:
             mask = indices.is_null().to_numpy(zero_copy_only=False)
             indices = indices.fill_null(0)
         places = indices.to_numpy()
-        numbers = ids[places]
+        numbers = ids.take(places)  # twice as fast as an index
         if numbers.min() < 0:
             numbers = self._with_new(texts, places, ordinal, ids, mask)
         numbers += self._base
@@ -266,8 +267,7 @@ class Dictionary:
                 first, _ = self._starts[number >> 1]
                 if first + (high & _INDEX_MASK) < len(self._remap):
                     places = provisional + np.int32(first - (number << _INDEX_BITS))
-                    found: NDArray[np.int32] = self._remap[places]
-                    return found
+                    return self._remap.take(places)
         remembered = [start for start, _ in self._starts]
         spilled = [start for _, start in self._starts]
         return renumber(provisional, _INDEX_BITS, remembered, spilled, self._remap)

@@ -12,6 +12,7 @@ from traceql.kernels.lift import MARK
 from traceql.kernels.lift import lift as lift_bytes
 from traceql.kernels.unescape import ESCAPE as ESCAPE_MARK
 from traceql.kernels.unescape import unescape as unescape_bytes
+from traceql.model.lean_arrow import nulls
 
 HOLE = chr(MARK)
 ESCAPE = chr(ESCAPE_MARK)
@@ -37,7 +38,7 @@ def lift(args: pa.Array, keys: Sequence[str]) -> tuple[pa.Array, list[pa.Array]]
             [column.take(codes) for column in columns],
         )
     if args.null_count == len(args):
-        return args, [pa.nulls(len(args), pa.int64()) for _ in keys]
+        return args, [nulls(len(args), pa.int64()) for _ in keys]
     data, offsets = _bytes(args)
     found = lift_bytes(data, offsets, [key.encode() for key in keys])
     valid = args.is_valid().to_numpy(zero_copy_only=False)
@@ -51,7 +52,7 @@ def lift(args: pa.Array, keys: Sequence[str]) -> tuple[pa.Array, list[pa.Array]]
     for number in range(len(keys)):
         empty = (found.holes >> number & 1) == 0
         columns.append(
-            pa.nulls(len(args), pa.int64())
+            nulls(len(args), pa.int64())
             if empty.all()
             else pa.array(found.values[number], mask=empty)
         )

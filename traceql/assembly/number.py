@@ -52,7 +52,7 @@ class Numbering:
     def of(self, place: Int64) -> Int64:
         """Give the ids of places, NO_ROW where no row has that place."""
         if len(place) and place.min() >= 0 and place.max() < len(self._numbers):
-            return np.subtract(self._numbers[place], 1, dtype=np.int64)
+            return np.subtract(self._numbers.take(place, mode="clip"), 1, dtype=np.int64)
         found = np.full(len(place), NO_ROW, np.int64)
         inside = (place >= 0) & (place < len(self._numbers))
         found[inside] = self._numbers[place[inside]].astype(np.int64) - 1

@@ -163,7 +163,7 @@ def mapped(columns: Sequence[pa.Array], rows: int, number: Callable[..., int]) -
         int64 [rows].
     """
     found = distinct(columns, rows)
-    return np.array([number(*key) for key in found.keys], np.int64)[found.codes]
+    return np.array([number(*key) for key in found.keys], np.int64).take(found.codes)
 
 
 def filled(column: pa.Array, missing: int = 0) -> Int64:

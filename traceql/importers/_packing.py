@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from traceql.importers._columns import Growing, coded, combined, picked
 from traceql.model import tables
+from traceql.model.lean_arrow import nulls
 
 if TYPE_CHECKING:
     from traceql.importers._columns import Coded
@@ -68,7 +69,7 @@ class Args:
         """
         there = {key: c for key, c in columns.items() if c.null_count < len(c)}
         if not there or not rows:
-            return Packed(pa.nulls(rows, pa.string()), {})
+            return Packed(nulls(rows, pa.string()), {})
         lifted, long, short = self._sorted_out(there)
         flags = [coded(pc.is_valid(column)) for column in lifted.values()]
         found = combined([*short.values(), *flags], rows)
@@ -76,7 +77,7 @@ class Args:
         numbers = np.array(
             self._numbers(layout, found.keys, [values for _, values in short.values()]), np.int64
         )
-        args = picked(self._texts.array, numbers[found.codes])
+        args = picked(self._texts.array, numbers.take(found.codes))
         if long:
             args = _joined(args, long, raw)
         return Packed(args, {self._holes[key]: column for key, column in lifted.items()})
@@ -212,7 +213,7 @@ def span_rows(columns: Mapping[str, pa.Array | np.ndarray], packed: Packed) -> p
     for field in schema:
         column = packed.args if field.name == "args" else columns.get(field.name)
         if column is None:
-            column = pa.nulls(rows, field.type)
+            column = nulls(rows, field.type)
         elif isinstance(column, np.ndarray):
             column = pa.array(column, field.type)
         elif not pa.types.is_dictionary(column.type) and column.type != field.type:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from traceql.kernels.decorator import as_input, kernel
+from traceql.kernels.decorator import as_input, bare_kernel, inlined
+from traceql.kernels.vector import item64, store64
 
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
@@ -67,7 +68,7 @@ class Nesting:
         Raises:
             ValueError: lengths differ.
         """
-        tracks, starts = as_input(track, np.int32), as_input(ts, np.int64)
+        tracks, starts = as_input(track, np.int64), as_input(ts, np.int64)
         durations, numbers = as_input(dur, np.int64), as_input(ids, np.int64)
         rows = len(tracks)
         if {len(starts), len(durations), len(numbers)} != {rows}:
@@ -81,8 +82,8 @@ class Nesting:
             # A row needs at most one node and one lane, so each call gets some way.
             self._reserve(rows - at)
             at, late = _nest(
-                tracks, starts, durations, numbers, at, self._state, self._nodes, self._lanes,
-                depth, parent, lane, end, self_dur, late_row, late_self, late,
+                tracks, starts, durations, numbers, at, self._state, self._nodes.ctypes.data,
+                self._lanes, depth, parent, lane, end, self_dur, late_row, late_self, late,
             )  # fmt: skip
         self._state[_ROW] += rows
         return Nested(depth, parent, lane, end, self_dur, late_row[:late], late_self[:late])
@@ -92,7 +93,8 @@ class Nesting:
         late_row, late_self = self._room_for_late()
         none = np.empty(0, np.int64)
         row, lanes = int(self._state[_ROW]), int(self._state[_LANES])
-        late = _close_lanes(self._nodes, self._lanes, lanes, row, none, late_row, late_self, 0)
+        nodes = self._nodes.ctypes.data
+        late = _close_all(nodes, self._lanes, lanes, row, none, late_row, late_self)
         self._state[_LANES] = 0
         return late_row[:late], late_self[:late]
 
@@ -112,14 +114,25 @@ class Nesting:
             self._lanes = lanes
 
 
-@kernel
+@inlined
+def _of(nodes: int, node: int, field: int) -> int:
+    return item64(nodes, 8 * node + field)
+
+
+@inlined
+def _set(nodes: int, node: int, field: int, value: int) -> None:
+    store64(nodes + 64 * node + 8 * field, value)
+
+
+@inlined
 def _close(
-    nodes: Int64, node: int, first: int,
+    nodes: int, node: int, first: int,
     self_dur: Int64, late_row: Int64, late_self: Int64, late: int,
 ) -> int:  # fmt: skip
     """Write the self time of a node's slice; give the number of late rows."""
-    own = nodes[node, _DUR] - nodes[node, _COVERED] if nodes[node, _DUR] >= 0 else -1
-    row = nodes[node, _PLACE]
+    dur = _of(nodes, node, _DUR)
+    own = dur - _of(nodes, node, _COVERED) if dur >= 0 else -1
+    row = _of(nodes, node, _PLACE)
     if row >= first:
         self_dur[row - first] = own
         return late
@@ -128,9 +141,9 @@ def _close(
     return late + 1
 
 
-@kernel
+@inlined
 def _close_lanes(
-    nodes: Int64, lanes: Int64, open_lanes: int, first: int,
+    nodes: int, lanes: Int64, open_lanes: int, first: int,
     self_dur: Int64, late_row: Int64, late_self: Int64, late: int,
 ) -> int:  # fmt: skip
     """Close all slices of the first `open_lanes` lanes; give the number of late rows."""
@@ -138,29 +151,42 @@ def _close_lanes(
         node = lanes[lane]
         while node != _NONE:
             late = _close(nodes, node, first, self_dur, late_row, late_self, late)
-            node = nodes[node, _BELOW]
+            node = _of(nodes, node, _BELOW)
     return late
 
 
-@kernel
-def _put(nodes: Int64, node: int, below: int, ts: int, dur: int, end: int) -> None:
-    """Make a node of a slice on top of another one, which it does not outlast."""
+@bare_kernel
+def _close_all(
+    nodes: int, lanes: Int64, open_lanes: int, first: int,
+    self_dur: Int64, late_row: Int64, late_self: Int64,
+) -> int:  # fmt: skip
+    return _close_lanes(nodes, lanes, open_lanes, first, self_dur, late_row, late_self, 0)
+
+
+@inlined
+def _put(nodes: int, node: int, below: int, ts: int, dur: int, end: int) -> tuple[int, int]:
+    """Make a node of a slice on top of another one, which it does not outlast.
+
+    Returns:
+        Its depth and its end.
+    """
     depth = 0
     if below != _NONE:
-        end = min(end, nodes[below, _END])
-        depth = nodes[below, _DEPTH] + 1
-        nodes[below, _COVERED] += end - ts
-    nodes[node, _END] = end
-    nodes[node, _DUR] = dur
-    nodes[node, _COVERED] = 0
-    nodes[node, _DEPTH] = depth
-    nodes[node, _BELOW] = below
+        end = min(end, _of(nodes, below, _END))
+        depth = _of(nodes, below, _DEPTH) + 1
+        _set(nodes, below, _COVERED, _of(nodes, below, _COVERED) + end - ts)
+    _set(nodes, node, _END, end)
+    _set(nodes, node, _DUR, dur)
+    _set(nodes, node, _COVERED, 0)
+    _set(nodes, node, _DEPTH, depth)
+    _set(nodes, node, _BELOW, below)
+    return depth, end
 
 
-@kernel
+@bare_kernel
 def _nest(
-    track: Int32, ts: Int64, dur: Int64, ids: Int64, start: int,
-    state: Int64, nodes: Int64, lanes: Int64,
+    track: Int64, ts: Int64, dur: Int64, ids: Int64, start: int,
+    state: Int64, nodes: int, lanes: Int64,
     depth: Int32, parent: Int64, lane_out: Int32, end_out: Int64, self_dur: Int64,
     late_row: Int64, late_self: Int64, late: int,
 ) -> tuple[int, int]:  # fmt: skip
@@ -176,20 +202,20 @@ def _nest(
             current, free, used, open_lanes = track[i], _NONE, 0, 0
         if open_lanes == lanes.shape[0]:
             break
+        begin, length = ts[i], dur[i]
         # Never-ending is also what would run over int64.
-        endless = dur[i] < 0 or (ts[i] > 0 and dur[i] > NEVER - ts[i])
-        end = NEVER if endless else ts[i] + dur[i]
+        endless = length < 0 or (begin > 0 and length > NEVER - begin)
+        end = NEVER if endless else begin + length
         lane, top = 0, _NONE
         while lane < open_lanes:
             top = lanes[lane]
-            while top != _NONE and nodes[top, _END] <= ts[i]:
+            while top != _NONE and _of(nodes, top, _END) <= begin:
                 late = _close(nodes, top, first, self_dur, late_row, late_self, late)
-                below = nodes[top, _BELOW]
-                nodes[top, _BELOW] = free
-                free = top
-                top = below
+                below = _of(nodes, top, _BELOW)
+                _set(nodes, top, _BELOW, free)
+                free, top = top, below
             lanes[lane] = top
-            if top == _NONE or dur[i] < 0 or end <= nodes[top, _END]:
+            if top == _NONE or length < 0 or end <= _of(nodes, top, _END):
                 break
             lane += 1
         if lane == open_lanes:
@@ -197,18 +223,16 @@ def _nest(
             top = _NONE
         if free != _NONE:
             node = free
-            free = nodes[node, _BELOW]
+            free = _of(nodes, node, _BELOW)
         else:
             node = used
             used += 1
-        _put(nodes, node, top, ts[i], dur[i], end)
-        nodes[node, _SLICE] = ids[i]
-        nodes[node, _PLACE] = first + i
+        depth[i], end_out[i] = _put(nodes, node, top, begin, length, end)
+        _set(nodes, node, _SLICE, ids[i])
+        _set(nodes, node, _PLACE, first + i)
         lanes[lane] = node
-        depth[i] = nodes[node, _DEPTH]
-        parent[i] = nodes[top, _SLICE] if top != _NONE else _NONE
+        parent[i] = _of(nodes, top, _SLICE) if top != _NONE else _NONE
         lane_out[i] = lane
-        end_out[i] = nodes[node, _END]
         i += 1
     state[_TRACK], state[_FREE], state[_USED], state[_LANES] = current, free, used, open_lanes
     return i, late

@@ -48,7 +48,8 @@ class Batch(NamedTuple):
     values: Int64
     """Int64 [k, at least rows], of the columns that are numbers; reals as their bits."""
     state: Bytes
-    """Uint8 [c, at least rows], of all columns wanted: NULL, THERE or ODD."""
+    """Uint8 [c, at least rows], of all columns wanted: NULL, THERE or ODD; written over when the
+    next rows are read, as are rowids and the numbers of odd rows."""
     starts: Int32
     """Int32 [t, more than rows], where texts start in `texts`; the end of the last, too."""
     texts: Bytes
@@ -91,7 +92,7 @@ class RowReader:
         self._stride = self._capacity + _APART
         wanted = self._kinds != SKIPPED
         is_text = self._kinds == BYTES
-        self._shape = int(wanted.sum()), int((wanted & ~is_text).sum()), int(is_text.sum())
+        self._shape = int((wanted & ~is_text).sum()), int(is_text.sum())
         slots = np.where(is_text, np.cumsum(is_text), np.cumsum(wanted & ~is_text)) - 1
         self._columns = np.flatnonzero(wanted).astype(np.int64)
         self._slots = np.ascontiguousarray(slots[wanted], np.int64)
@@ -101,6 +102,8 @@ class RowReader:
         self._at = 0
         self._text_bytes = _FIRST_TEXT
         self._scratch = np.empty(0, np.uint8)
+        self._state = np.empty((len(self._columns), self._stride), np.uint8)
+        self._rowids, self._odd_rows = np.empty((2, self._capacity), np.int64)
         self._damaged = np.empty(len(leaves.page), np.int64)
         self._damages = 0
 
@@ -120,15 +123,15 @@ class RowReader:
         Args:
             memory: where `values` may be put, `value_bytes` long and aligned to 8 bytes.
         """
-        wanted, numbers, texts = self._shape
+        numbers, texts = self._shape
         capacity = self._capacity
         if memory is None:
             memory = np.empty(self.value_bytes, np.uint8)
         stride = self._stride
         values = memory[: numbers * stride * 8].view(np.int64).reshape(numbers, stride)
-        state = np.full((wanted, stride), THERE, np.uint8)
+        state, odd_rows, rowids = self._state, self._odd_rows, self._rowids
+        state.fill(THERE)
         starts = np.zeros((texts, capacity + 1), np.int32)
-        odd_rows, rowids = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
         while True:
             text = np.empty((texts, self._text_bytes), np.uint8)
             pages = self._pages
@@ -152,7 +155,7 @@ class RowReader:
     @property
     def value_bytes(self) -> int:
         """How many bytes the values of a batch take."""
-        return self._shape[1] * self._stride * 8
+        return self._shape[0] * self._stride * 8
 
     def _grow(self, status: int, needed: int) -> None:
         if status == _MORE_SCRATCH:

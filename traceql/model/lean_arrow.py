@@ -1,4 +1,8 @@
-"""Keep pyarrow from importing pandas, a quarter of a second, only to learn that none is used."""
+"""Spare Arrow what costs much and is for nothing.
+
+That is to import pandas, a quarter of a second, only to learn that none is used; and to make
+columns without any value again and again.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,14 @@ import importlib
 import sys
 import threading
 from importlib.machinery import ModuleSpec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _PANDAS = "pandas"
+_MOST_NULLS = 1 << 18
+_of_nulls: dict[pa.DataType, pa.Array] = {}
 
 
 class _Hidden:
@@ -37,3 +47,14 @@ def spare_pandas() -> None:
         arrow.scalar("")
     finally:
         sys.meta_path.remove(hidden)
+
+
+def nulls(rows: int, kind: pa.DataType) -> pa.Array:
+    """Give an array of nulls: the memory of one that was made before, if it is long enough."""
+    arrow = importlib.import_module("pyarrow")
+    if rows > _MOST_NULLS:
+        return arrow.nulls(rows, kind)
+    known = _of_nulls.get(kind)
+    if known is None or len(known) < rows:
+        known = _of_nulls[kind] = arrow.nulls(rows, kind)
+    return known if len(known) == rows else known.slice(0, rows)

@@ -91,13 +91,16 @@ class ColumnEncoder:
         self._out = np.empty(encodings.delta_room(most_rows) + most_rows, np.uint8)
         self._of_nulls: dict[tuple[int, int], ColumnChunk] = {}
 
-    def encode(self, column: pa.Array, *, repeats: bool, optional: bool) -> ColumnChunk:
+    def encode(
+        self, column: pa.Array, *, repeats: bool, optional: bool, compress: bool
+    ) -> ColumnChunk:
         """Encode a column.
 
         Args:
             column: of a type that stored tables have; texts may be dictionary-encoded.
             repeats: whether its values are worth a dictionary.
             optional: whether the schema lets values be missing.
+            compress: whether pages are worth it.
 
         Raises:
             ValueError: a value is missing that the schema asks for.
@@ -119,14 +122,14 @@ class ColumnEncoder:
             body = self._texts(column, start) if labels is None else labels
         else:
             body = self._numeric(column, kind, start, repeats=repeats)
-        return self._chunk(kind, rows, column.null_count, body)
+        return self._chunk(kind, rows, column.null_count, body, compress=compress)
 
     def _nulls(self, kind: int, rows: int) -> ColumnChunk:
         """Give a column without any value, which looks the same every time."""
         chunk = self._of_nulls.get((kind, rows))
         if chunk is None:
             end = self._put(_levels(varint(rows << 1) + b"\0"))
-            chunk = self._chunk(kind, rows, rows, _Body(PLAIN, end, b"", 0, None))
+            chunk = self._chunk(kind, rows, rows, _Body(PLAIN, end, b"", 0, None), compress=False)
             self._of_nulls[kind, rows] = chunk
         return chunk
 
@@ -230,17 +233,19 @@ class ColumnEncoder:
         bounds = pc.min_max(plain).as_py()
         return _Body(PLAIN, end, b"", 0, _bounds_of_texts(bounds["min"], bounds["max"]))
 
-    def _chunk(self, kind: int, rows: int, missing: int, body: _Body) -> ColumnChunk:
+    def _chunk(
+        self, kind: int, rows: int, missing: int, body: _Body, *, compress: bool
+    ) -> ColumnChunk:
         content = self._out[: body.end].data
-        packed = max(body.end, len(body.dictionary)) >= _WORTH_PACKING_BYTES
-        compress = self._compress if packed else bytes
+        packed = compress and max(body.end, len(body.dictionary)) >= _WORTH_PACKING_BYTES
+        pack = self._compress if packed else bytes
         about = struct({1: I32(rows), 2: I32(body.encoding), 3: I32(RLE), 4: I32(RLE)})
-        data = _page(_DATA_PAGE, content, compress(content), {5: about})
+        data = _page(_DATA_PAGE, content, pack(content), {5: about})
         dictionary = _Page(b"", 0)
         if body.entries:
             about = struct({1: I32(body.entries), 2: I32(PLAIN)})
             texts = body.dictionary
-            dictionary = _page(_DICTIONARY_PAGE, texts, compress(texts), {7: about})
+            dictionary = _page(_DICTIONARY_PAGE, texts, pack(texts), {7: about})
         least, greatest = body.bounds or (None, None)
         return ColumnChunk(
             kind=kind,

@@ -65,15 +65,16 @@ class TableWriter:
         """Write what is left, bring it to the disk, and say what the file holds."""
         if self._groups is None:
             self._write_small()
+            xxh3 = digest(self._path)
         else:
             if self._count:
                 self._write(self._count)
-            self._groups.close(self._about)
+            xxh3 = self._groups.close(self._about)
         durable.sync(self._path)
         return TableFile(
             rows=self._rows,
             bytes=self._path.stat().st_size,
-            xxh3=digest(self._path),
+            xxh3=xxh3,
             min_ts=self._min_ts,
             max_end=self._max_end,
         )

@@ -9,7 +9,15 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from traceql.store.columns import BYTE_ARRAY, ColumnChunk, ColumnEncoder, physical_type
+import xxhash
+
+from traceql.store.columns import (
+    BYTE_ARRAY,
+    UNCOMPRESSED,
+    ColumnChunk,
+    ColumnEncoder,
+    physical_type,
+)
 from traceql.store.thrift import I16, I32, Struct, Value, struct
 
 if TYPE_CHECKING:
@@ -21,6 +29,9 @@ _REQUIRED, _OPTIONAL = 0, 1
 _UTF8 = 0
 _STRING = struct({1: struct({})})
 _ORDER_OF_TYPES = struct({1: struct({})})
+_WORTH_PACKING_SHARE = 0.9
+_LEFT_PLAIN = 7
+"""So many row groups of a column stay as they are after one that packing made no smaller."""
 
 
 class RowGroups:
@@ -51,10 +62,12 @@ class RowGroups:
         ] or None
         self._encoder = ColumnEncoder(most_rows)
         self._groups: list[Struct] = []
+        self._left_plain = [0] * len(schema)
         self._rows = 0
         self._file = path.open("wb")
-        self._file.write(_MAGIC)
-        self._at = len(_MAGIC)
+        self._digest = xxhash.xxh3_128()
+        self._at = 0
+        self._put(_MAGIC)
 
     def write(self, rows: pa.RecordBatch) -> None:
         """Write a row group.
@@ -63,12 +76,10 @@ class RowGroups:
             OSError: the disk refuses.
         """
         start, columns, plain_bytes = self._at, [], 0
-        for column, field in zip(rows.columns, self._schema, strict=True):
-            repeats = field.name in self._repeating
-            chunk = self._encoder.encode(column, repeats=repeats, optional=field.nullable)
+        for number, field in enumerate(self._schema):
+            chunk = self._encode(number, rows.column(number), field)
             columns.append(struct({2: self._at, 3: self._about(chunk, field.name, len(rows))}))
-            self._file.write(chunk.pages)
-            self._at += len(chunk.pages)
+            self._put(chunk.pages)
             plain_bytes += chunk.plain_bytes
         self._groups.append(
             struct({
@@ -78,8 +89,24 @@ class RowGroups:
         )  # fmt: skip
         self._rows += len(rows)
 
-    def close(self, about: Mapping[bytes, bytes]) -> None:
+    def _encode(self, number: int, column: pa.Array, field: pa.Field) -> ColumnChunk:
+        plain = self._left_plain[number]
+        repeats = field.name in self._repeating
+        chunk = self._encoder.encode(
+            column, repeats=repeats, optional=field.nullable, compress=not plain
+        )
+        if plain:
+            self._left_plain[number] -= 1
+        elif chunk.codec != UNCOMPRESSED:
+            is_worth_it = len(chunk.pages) < _WORTH_PACKING_SHARE * chunk.plain_bytes
+            self._left_plain[number] = 0 if is_worth_it else _LEFT_PLAIN
+        return chunk
+
+    def close(self, about: Mapping[bytes, bytes]) -> str:
         """Write the footer, with texts about the file, and close it.
+
+        Returns:
+            The xxh3-128 of the file, 32 hex digits.
 
         Raises:
             OSError: the disk refuses.
@@ -94,8 +121,9 @@ class RowGroups:
             6: "traceql",
             7: [_ORDER_OF_TYPES] * len(self._schema),
         }).written  # fmt: skip
-        self._file.write(footer + len(footer).to_bytes(4, "little") + _MAGIC)
+        self._put(footer + len(footer).to_bytes(4, "little") + _MAGIC)
         self._file.close()
+        return self._digest.hexdigest()
 
     def abandon(self) -> None:
         """Close the file as it is.
@@ -104,6 +132,11 @@ class RowGroups:
             OSError: the disk refuses.
         """
         self._file.close()
+
+    def _put(self, content: bytes) -> None:
+        self._file.write(content)
+        self._digest.update(content)
+        self._at += len(content)
 
     def _about(self, chunk: ColumnChunk, name: str, rows: int) -> Struct:
         with_dictionary = chunk.dictionary_bytes > 0

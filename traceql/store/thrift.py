@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 _TRUE, _FALSE, _I16, _I32, _I64, _BINARY, _LIST, _STRUCT = 1, 2, 4, 5, 6, 8, 9, 12
 _SHORT = 15
@@ -39,6 +39,11 @@ class I32:
 Value: TypeAlias = bool | int | I16 | I32 | str | bytes | Struct | Sequence["Value"]
 """An int is an i64."""
 
+_KINDS: dict[type, int] = {
+    bool: _FALSE, int: _I64, I32: _I32, I16: _I16, str: _BINARY, bytes: _BINARY, Struct: _STRUCT,
+}  # fmt: skip
+_OF_ONE_BYTE = [bytes([number]) for number in range(128)]
+
 
 def struct(fields: Mapping[int, Value | None]) -> Struct:
     """Write a struct.
@@ -51,14 +56,14 @@ def struct(fields: Mapping[int, Value | None]) -> Struct:
     for number, value in fields.items():
         if value is None:
             continue
-        kind = (_TRUE if value else _FALSE) if isinstance(value, bool) else _kind(value)
+        kind = _kind(value) if value is not True else _TRUE
         step = number - last
         if step <= _SHORT:
             out.append(step << 4 | kind)
         else:
             out.append(kind)
             out += varint(_zigzag(number))
-        if not isinstance(value, bool):
+        if kind > _FALSE:
             _put(out, value)
         last = number
     out.append(0)
@@ -67,6 +72,8 @@ def struct(fields: Mapping[int, Value | None]) -> Struct:
 
 def varint(number: int) -> bytes:
     """Write a number that is not negative in groups of seven bits, the lowest first."""
+    if number < len(_OF_ONE_BYTE):
+        return _OF_ONE_BYTE[number]
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)
@@ -80,36 +87,24 @@ def _zigzag(number: int) -> int:
 
 
 def _kind(value: Value) -> int:
-    match value:
-        case int():
-            return _I64
-        case I32():
-            return _I32
-        case I16():
-            return _I16
-        case str() | bytes():
-            return _BINARY
-        case Struct():
-            return _STRUCT
-        case _:
-            return _LIST
+    return _KINDS.get(type(value), _LIST)
 
 
 def _put(out: bytearray, value: Value) -> None:
-    match value:
-        case int():
-            out += varint(_zigzag(value))
-        case I32(number) | I16(number):
-            out += varint(_zigzag(number))
-        case str():
-            _put(out, value.encode())
-        case bytes():
-            out += varint(len(value))
-            out += value
-        case Struct(written):
-            out += written
-        case _:
-            _put_list(out, value)
+    # By the exact type: a footer has tens of thousands of values.
+    kind = type(value)
+    if kind is int:
+        out += varint(_zigzag(cast("int", value)))
+    elif kind is I32 or kind is I16:
+        out += varint(_zigzag(cast("I32 | I16", value).number))
+    elif kind is Struct:
+        out += cast("Struct", value).written
+    elif kind is bytes or kind is str:
+        text = value.encode() if isinstance(value, str) else cast("bytes", value)
+        out += varint(len(text))
+        out += text
+    else:
+        _put_list(out, cast("Sequence[Value]", value))
 
 
 def _put_list(out: bytearray, values: Sequence[Value]) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from traceql.errors import CorruptTrace
 from traceql.importers._sqlite import cells
 from traceql.importers._sqlite.schema import StoredTable, quoted
+from traceql.model.lean_arrow import nulls
 
 if TYPE_CHECKING:
     import numpy as np
@@ -162,7 +163,6 @@ class PageReader:
     def _arrays(
         self, table: StoredTable, wanted: Wanted, batch: Batch, memory: pa.Buffer
     ) -> list[pa.Array]:
-        import pyarrow as pa
 
         fetched = self._fetch(table, batch)
         places = sorted(place for place, _ in wanted.values() if place >= 0)
@@ -182,7 +182,7 @@ class PageReader:
                 array, types[place], state, fetched, self._report(table, place), place
             )
         return [
-            by_place[place] if place >= 0 else pa.nulls(batch.rows, dtype)
+            by_place[place] if place >= 0 else nulls(batch.rows, dtype)
             for place, dtype in wanted.values()
         ]
 
@@ -278,7 +278,7 @@ def _numbers(
     dtype = pa.type_for_alias(name)
     bits, missing = _validity(state)
     if missing == batch.rows:
-        return pa.nulls(batch.rows, dtype)
+        return nulls(batch.rows, dtype)
     size = batch.values.shape[1] * 8
     values = memory.slice(slot * size, batch.rows * 8)
     return pa.Array.from_buffers(dtype, batch.rows, [bits, values], missing)
@@ -289,7 +289,7 @@ def _texts(batch: Batch, slot: int, state: NDArray[np.uint8]) -> pa.Array:
 
     bits, missing = _validity(state)
     if missing == batch.rows:
-        return pa.nulls(batch.rows, pa.binary())
+        return nulls(batch.rows, pa.binary())
     starts = batch.starts[slot, : batch.rows + 1]
     buffers = [bits, pa.py_buffer(starts), pa.py_buffer(batch.texts[slot, : starts[-1]])]
     return pa.Array.from_buffers(pa.binary(), batch.rows, buffers, missing)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from traceql.importers._columns import distinct, filled, filtered, mapped, spelled, valid
 from traceql.importers._packing import Args, span_rows
+from traceql.model.lean_arrow import nulls
 from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ class Spans:
                 del columns[column]
                 name = pc.coalesce(name.cast(pa.string()), given.cast(pa.string()))
         if name is None:
-            name = pa.nulls(rows, pa.string())
+            name = nulls(rows, pa.string())
         if kind.title is not None and name.null_count:
             name = pc.coalesce(name.cast(pa.string()), pa.scalar(kind.title))
         return name
@@ -263,7 +264,7 @@ class Spans:
             return mapped([owner], rows, lambda g: actors.process_track(g, kind.category, title))
         device = columns.get("deviceId", columns.get("gpu", columns.get("gpuId")))
         if device is None:
-            device = pa.nulls(rows, pa.int64())
+            device = nulls(rows, pa.int64())
         title = _words(kind.category)
         return mapped(
             [owner, device], rows,

@@ -24,6 +24,7 @@ from traceql.importers.nsight import labels
 from traceql.importers.nsight.calls import Kind, Spans
 from traceql.importers.nsight.strings import without_version
 from traceql.model import tables
+from traceql.model.lean_arrow import nulls
 from traceql.model.protocols import Chunk
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class DeviceWork(Spans):
         if not rows:
             return
         for name in ("deviceId", "contextId", "streamId"):
-            columns.setdefault(name, pa.nulls(rows, pa.int64()))
+            columns.setdefault(name, nulls(rows, pa.int64()))
         columns = dict(columns)
         said: dict[str, pa.Array] = {}
         work: dict[str, pa.Array] = {}
@@ -187,7 +188,7 @@ class DeviceWork(Spans):
         """Name kernels in full; the other kinds by what they do."""
         rows = len(columns["start"])
         if self._work.kind == "kernel":
-            name = pa.nulls(rows, pa.string())
+            name = nulls(rows, pa.string())
             for column in ("demangledName", "shortName", "mangledName"):
                 ids = columns.get(column)
                 if ids is not None and name.null_count and ids.null_count < rows:
@@ -217,7 +218,7 @@ class DeviceWork(Spans):
         rows = len(columns["start"])
         kinds = columns.pop("copyKind", None)
         if kinds is None:
-            kinds = pa.nulls(rows, pa.int64())
+            kinds = nulls(rows, pa.int64())
         found = distinct([kinds], rows)
         texts = [labels.COPY_KINDS.get(k, f"kind_{k}") if k is not None else "unknown"
                  for (k,) in found.keys]  # fmt: skip
@@ -277,7 +278,7 @@ class DeviceWork(Spans):
         for field in tables.table("gpu_span").arrow_schema:
             column = whole.get(field.name)
             if column is None:
-                column = pa.nulls(rows, field.type)
+                column = nulls(rows, field.type)
             elif field.name in _INT32:
                 column = _narrow(column)
             arrays.append(column)
@@ -294,7 +295,7 @@ def _narrow(column: pa.Array) -> pa.Array:
 
 def _memory(kinds: pa.Array | None, rows: int) -> pa.Array:
     if kinds is None or kinds.null_count == rows:
-        return pa.nulls(rows, pa.string())
+        return nulls(rows, pa.string())
     found = distinct([kinds], rows)
     texts = [None if k is None else labels.MEMORY_KINDS.get(k, f"kind_{k}") for (k,) in found.keys]
     return spelled(texts, found.codes)
@@ -322,7 +323,7 @@ class Synchronization(DeviceWork):
             return
         columns = dict(columns)
         for name in ("deviceId", "contextId", "streamId", "syncType"):
-            columns.setdefault(name, pa.nulls(rows, pa.int64()))
+            columns.setdefault(name, nulls(rows, pa.int64()))
         if "eventId" in columns:
             event = columns["eventId"]
             columns["eventId"] = where(filled(event), valid(event) & (filled(event) != _NO_ID))

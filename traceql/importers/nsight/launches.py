@@ -91,7 +91,7 @@ class Launches:
             return None
         found = distinct([global_id], len(global_id))
         numbers = [-1 if g is None else self._scopes.number(scope_of(g)) for (g,) in found.keys]
-        scope = np.array(numbers, np.int64)[found.codes]
+        scope = np.array(numbers, np.int64).take(found.codes)
         linked = _Linked(filled(spans["ordinal"]), scope, filled(ids))
         return linked if has.all() else _Linked(*(column[has] for column in linked))
 
@@ -145,6 +145,6 @@ class _Awaited:
             return np.isin(ids, self._ids)
         most = self._least + len(there) - 1
         if self._least <= int(ids.min()) and int(ids.max()) <= most:
-            return there[ids - self._least]
+            return there.take(ids - self._least, mode="clip")
         inside = (ids >= self._least) & (ids <= most)
         return inside & there[np.where(inside, ids - self._least, 0)]

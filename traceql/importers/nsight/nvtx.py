@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from traceql.importers._columns import distinct, filled, filtered, mapped, valid
 from traceql.importers.nsight.calls import Kind, Spans
 from traceql.importers.nsight.payloads import Payloads
+from traceql.model.lean_arrow import nulls
 
 if TYPE_CHECKING:
     from traceql.importers._columns import Int64
@@ -92,7 +93,7 @@ class Nvtx(Spans):
 
     def _rows(self, columns: dict[str, pa.Array], kind: Kind) -> Iterator[Chunk]:  # noqa: ARG002
         rows = len(columns["start"])
-        kinds = columns.get("eventType", pa.nulls(rows, pa.int64()))
+        kinds = columns.get("eventType", nulls(rows, pa.int64()))
         found = distinct([kinds], rows)
         for place, (number,) in enumerate(found.keys):
             if number in _DEFINITIONS:
@@ -130,7 +131,7 @@ class Nvtx(Spans):
         # A range that ends on its own thread is the thread's; they overlap, so they lie beside it.
         rows, title = len(thread), "NVTX start/end"
         return mapped(
-            [thread, columns.get("endGlobalTid", pa.nulls(rows, pa.int64()))], rows,
+            [thread, columns.get("endGlobalTid", nulls(rows, pa.int64()))], rows,
             lambda g, end: actors.thread_track(g, "async", title) if end in {None, g}
             else actors.process_track(g, "async", title),
         )  # fmt: skip
@@ -138,7 +139,7 @@ class Nvtx(Spans):
     def _words(self, columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
         """Give domain and category in words; numbers that nothing names stay numbers."""
         rows = len(columns["start"])
-        nothing = pa.nulls(rows, pa.int64())
+        nothing = nulls(rows, pa.int64())
         domain = columns.pop("domainId", nothing)
         category = columns.pop("category", nothing)
         said: dict[str, pa.Array] = {}

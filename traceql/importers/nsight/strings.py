@@ -79,7 +79,9 @@ class Names:
         if len(values) > _MOST_SHORT:
             return self._strings.take(ids)
         numbers = self._numbers(values)
-        whole = numbers[codes] if codes is not None else np.full(len(ids), numbers[0], np.int64)
+        whole = (
+            numbers.take(codes) if codes is not None else np.full(len(ids), numbers[0], np.int64)
+        )
         return picked(self._array, whole)
 
     def _looked_up(self, ids: pa.Array) -> Int64 | None:
@@ -89,7 +91,7 @@ class Names:
         places = filled(ids)
         if int(places.min()) < 0 or int(places.max()) >= len(self._met):
             return None
-        numbers: Int64 = self._met[places]
+        numbers = self._met.take(places)
         return None if int(numbers.min()) == _NOT_MET else numbers
 
     def _numbers(self, values: pa.Array) -> Int64:
