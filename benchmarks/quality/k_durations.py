@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.quality import goal
+from traceql.analyses.anomaly import duration
 from traceql.analyses.anomaly.duration import Duration
 from traceql.model import tables
 
@@ -89,27 +90,25 @@ def judged(dur: np.ndarray, analysis: Duration) -> tuple[np.ndarray, float]:
 def stratum(dur: np.ndarray) -> dict[str, pa.Table]:
     """Give the input of `Duration.measure` for one stratum of the host."""
     n = len(dur)
-    absent = ("device_id", "bytes", *(f"{w}_{a}" for w in ("grid", "block") for a in "xyz"))
     event = pa.table(
         {
             "id": np.arange(n),
             "name_id": np.zeros(n, np.int64),
+            "stratum": np.zeros(n, np.int64),
             "ts": np.arange(n) * 1_000_000,
             "value": dur,
-            "side": ["host"] * n,
             "issued_ts": np.arange(n) * 1_000_000,
-            "category_id": pa.nulls(n, pa.int32()),
-            "kind": pa.nulls(n, pa.string()),
-            "copy_kind": pa.nulls(n, pa.string()),
-            **{column: pa.nulls(n, pa.int64()) for column in absent},
         }
     )
     quantum = next(q for q in (1000, 100, 10, 1) if not (dur % q).any())
-    side = {"side": ["host"], "total": [int(dur.sum())], "events": [n], "quantum": [quantum]}
+    row = dict.fromkeys(duration.STRATUM) | {
+        "stratum": 0, "name_id": 0, "side": "host", "quantum": quantum,
+        "side_total": int(dur.sum()),
+    }  # fmt: skip
     nothing = pa.table({"id": pa.array([], pa.int32()), "text": pa.array([], pa.string())})
     return {
         "event": event,
-        "side": pa.table(side),
+        "stratum": pa.Table.from_pylist([row]),
         "name": pa.table({"id": pa.array([0], pa.int32()), "text": ["op"]}),
         "category": nothing,
         "iteration": tables.table("iteration").arrow_schema.empty_table(),

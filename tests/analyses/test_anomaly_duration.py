@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from made_traces import US, device, evidence, host, results_of, store_with
 
-from traceql.analyses.anomaly import _modes
+from traceql.analyses.anomaly import _modes, duration
 from traceql.analyses.anomaly.duration import Duration
 from traceql.model import tables
 
@@ -32,27 +32,24 @@ GOALS = {  # false positives %, recall, precision
 def stratum(dur, name="op"):
     """The input of `measure` for one host stratum."""
     n = len(dur)
-    plain = {"grid_x": None, "grid_y": None, "grid_z": None, "block_x": None, "block_y": None,
-             "block_z": None, "device_id": None, "bytes": None}  # fmt: skip
     event = pa.table(
         {
             "id": np.arange(n),
             "name_id": np.zeros(n, np.int64),
+            "stratum": np.zeros(n, np.int64),
             "ts": np.arange(n) * 1000,
             "value": np.asarray(dur, np.int64),
-            "side": ["host"] * n,
             "issued_ts": np.arange(n) * 1000,
-            "category_id": pa.nulls(n, pa.int32()),
-            "kind": pa.nulls(n, pa.string()),
-            "copy_kind": pa.nulls(n, pa.string()),
-            **{column: pa.nulls(n, pa.int64()) for column in plain},
         }
     )
     quantum = next(q for q in (1000, 100, 10, 1) if not (np.asarray(dur) % q).any())
-    side = {"side": ["host"], "total": [int(np.sum(dur))], "events": [n], "quantum": [quantum]}
+    row = dict.fromkeys(duration.STRATUM) | {
+        "stratum": 0, "name_id": 0, "side": "host", "quantum": quantum,
+        "side_total": int(np.sum(dur)),
+    }  # fmt: skip
     return {
         "event": event,
-        "side": pa.table(side),
+        "stratum": pa.Table.from_pylist([row]),
         "name": pa.table({"id": pa.array([0], pa.int32()), "text": [name]}),
         "category": pa.table({"id": pa.array([], pa.int32()), "text": pa.array([], pa.string())}),
         "iteration": tables.table("iteration").arrow_schema.empty_table(),

@@ -66,7 +66,8 @@ def measure(tables: Tables, stratum: Sequence[str], rule: Rule) -> pa.Table:
     """Judge every stratum of one name.
 
     Args:
-        tables: event (one name's, those of a stratum together), name, category, side, iteration.
+        tables: event (one name's, those of a stratum together), stratum, name, category,
+            iteration.
         stratum: columns that tell strata apart.
         rule: see Rule; strata with a smaller share of the time of their side are left out.
 
@@ -76,40 +77,35 @@ def measure(tables: Tables, stratum: Sequence[str], rule: Rule) -> pa.Table:
     events = tables["event"]
     if not events.num_rows:
         return SCHEMA.empty_table()
-    sides = {row["side"]: row for row in tables["side"].to_pylist()}
     steady = _warmup.steady(tables["iteration"])
-    value = events["value"].to_numpy()
+    value, number = events["value"].to_numpy(), events["stratum"].to_numpy()
     ts, issued = events["ts"].to_numpy(), events["issued_ts"].to_numpy()
-    bounds = _bounds(events, stratum)
+    name_id = events["name_id"][0].as_py()
+    known = {row["stratum"]: row for row in _of_name(tables["stratum"], name_id)}
+    bounds = np.append(np.flatnonzero(np.append(True, number[1:] != number[:-1])), len(number))
     rows = []
     for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        side = sides[events["side"][start].as_py()]
+        row = known.get(int(number[start]))
+        if row is None:  # too few, or too short
+            continue
+        side = {"total": row["side_total"], "quantum": row["quantum"]}
         if end - start < _modes.FEWEST or value[start:end].sum() < rule.least_ratio * side["total"]:
             continue
-        first = {column: events[column][start].as_py() for column in stratum}
+        first = {column: row[column] for column in stratum}
         within = _window(ts[start:end], issued[start:end], steady)
         steps = steady.steps if steady else 0
         rows.append(_row(first, ts[start:end], value[start:end], side, within, steps, rule))
     rows.sort(key=lambda row: [(row[column] is None, row[column] or 0) for column in stratum])
-    _add_texts(rows, events["name_id"][0].as_py(), tables)
+    _add_texts(rows, name_id, tables)
     return pa.Table.from_pylist(rows, SCHEMA)
 
 
-def _bounds(events: pa.Table, stratum: Sequence[str]) -> NDArray[np.int64]:
-    """Give where each stratum begins, and the end."""
+def _of_name(strata: pa.Table, name_id: int) -> list[dict[str, Any]]:
+    """Give the strata of a name: at most one in least_ratio of all there are."""
     import pyarrow.compute as pc
 
-    n = events.num_rows
-    new = np.zeros(n, bool)
-    new[0] = True
-    for column in stratum:
-        values = events[column].combine_chunks()
-        if pa.types.is_string(values.type):
-            values = pc.dictionary_encode(values).indices
-        known = pc.is_valid(values).to_numpy(zero_copy_only=False)
-        plain = pc.fill_null(values, 0).to_numpy(zero_copy_only=False)
-        new[1:] |= (plain[1:] != plain[:-1]) | (known[1:] != known[:-1])
-    return np.append(np.flatnonzero(new), n)
+    rows: list[dict[str, Any]] = strata.filter(pc.equal(strata["name_id"], name_id)).to_pylist()
+    return rows
 
 
 def _window(

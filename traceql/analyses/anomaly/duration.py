@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from traceql.model.result import Result
 
 NAME = "anomaly.duration"
-_DEVICE = "gpu_op g JOIN slice s ON s.id = g.slice_id"
+STRATUM = (
+    "side", "category_id", "kind", "device_id", "grid_x", "grid_y", "grid_z", "block_x", "block_y",
+    "block_z", "bytes", "copy_kind",
+)  # fmt: skip
+_SHAPE = ", ".join(STRATUM[2:])
+# One number stands for the shape of an operation: to join, to sort and to hold all its columns for
+# every event takes much memory.
+_OPS = f"(SELECT slice_id, launch_slice_id, hash({_SHAPE}) AS shape FROM gpu_op)"  # noqa: S608
+_DEVICE = f"{_OPS} g JOIN slice s ON s.id = g.slice_id"
 _OF_DEVICE = "s.dur > 0 AND s.ts >= $window_start AND s.ts < $window_end"
 _HOST = "slice s JOIN track t ON t.id = s.track_id"
 _OF_HOST = """
@@ -22,46 +30,59 @@ _OF_HOST = """
   AND s.id NOT IN (SELECT slice_id FROM gpu_op)
   AND s.ts >= $window_start AND s.ts < $window_end
 """
-_WORK = f"""
-SELECT
-  s.id, coalesce(s.name_id, -1) AS name_id, s.ts, s.dur AS value, 'device' AS side,
-  coalesce(l.ts, s.ts) AS issued_ts, s.category_id, g.kind, g.device_id, g.grid_x, g.grid_y,
-  g.grid_z, g.block_x, g.block_y, g.block_z, g.bytes, g.copy_kind
-FROM {_DEVICE} LEFT JOIN slice l ON l.id = g.launch_slice_id WHERE {_OF_DEVICE}
-UNION ALL
-SELECT
-  s.id, coalesce(s.name_id, -1), s.ts, s.self_dur, 'host', s.ts, s.category_id,
-  NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-FROM {_HOST} WHERE {_OF_HOST}
+_DEVICE_NUMBER = "(hash(s.category_id, g.shape) >> 1)::BIGINT"
+_HOST_NUMBER = "-1 - coalesce(s.category_id, -1)::BIGINT"
+_OFF = ", ".join(f"count(*) FILTER (WHERE value % {n} <> 0) AS off_{n}" for n in (10, 100, 1000))
+_STRATA = f"""
+WITH one AS (
+  SELECT
+    'device' AS side, coalesce(s.name_id, -1) AS name_id, {_DEVICE_NUMBER} AS stratum,
+    any_value(s.category_id) AS category_id, any_value(g.shape) AS shape,
+    count(*) AS events, sum(s.dur)::BIGINT AS total, {_OFF.replace("value", "s.dur")}
+  FROM {_DEVICE} WHERE {_OF_DEVICE} GROUP BY s.name_id, stratum
+  UNION ALL BY NAME
+  SELECT
+    'host' AS side, coalesce(s.name_id, -1) AS name_id, {_HOST_NUMBER} AS stratum, s.category_id,
+    count(*) AS events, sum(s.self_dur)::BIGINT AS total, {_OFF.replace("value", "s.self_dur")}
+  FROM {_HOST} WHERE {_OF_HOST} GROUP BY s.name_id, s.category_id),
+side AS (
+  SELECT
+    side, sum(total)::BIGINT AS side_total,
+    CASE WHEN sum(off_1000) <= sum(events) * 0.001 THEN 1000
+         WHEN sum(off_100) <= sum(events) * 0.001 THEN 100
+         WHEN sum(off_10) <= sum(events) * 0.001 THEN 10
+         ELSE 1 END AS quantum
+  FROM one GROUP BY side),
+kept AS (
+  SELECT * FROM one JOIN side USING (side)
+  WHERE events >= 8 AND total >= $least_ratio * side_total),
+shape AS (
+  SELECT hash({_SHAPE}) AS shape, {", ".join(f"any_value({c}) AS {c}" for c in STRATUM[2:])}
+  FROM gpu_op GROUP BY ALL)
+SELECT stratum, name_id, {", ".join(STRATUM)}, side_total, quantum
+FROM kept LEFT JOIN shape USING (shape)
 """  # noqa: S608
-_SIDES = f"""
-SELECT
-  side, count(*) AS events, sum(value)::BIGINT AS total,
-  CASE WHEN count(*) FILTER (WHERE value % 1000 <> 0) <= count(*) * 0.001 THEN 1000
-       WHEN count(*) FILTER (WHERE value % 100 <> 0) <= count(*) * 0.001 THEN 100
-       WHEN count(*) FILTER (WHERE value % 10 <> 0) <= count(*) * 0.001 THEN 10
-       ELSE 1 END AS quantum
-FROM ({_WORK}) GROUP BY side ORDER BY side
-"""  # noqa: S608
-_STRATUM = (
-    "side", "category_id", "kind", "device_id", "grid_x", "grid_y", "grid_z", "block_x", "block_y",
-    "block_z", "bytes", "copy_kind",
-)  # fmt: skip
-# Rows of a stratum stand together by one number: to sort by all its columns takes much memory.
-# Work is read twice: all of it in memory, to read it once, would take twice as long.
 _EVENTS = f"""
 WITH op AS (
-  SELECT 'device' AS side, coalesce(s.name_id, -1) AS name_id, count(*) AS events,
-         sum(s.dur) AS total
+  SELECT 'device' AS side, s.name_id, count(*) AS events, sum(s.dur) AS total
   FROM {_DEVICE} WHERE {_OF_DEVICE} GROUP BY s.name_id
   UNION ALL
-  SELECT 'host', coalesce(s.name_id, -1), count(*), sum(s.self_dur)
+  SELECT 'host', s.name_id, count(*), sum(s.self_dur)
   FROM {_HOST} WHERE {_OF_HOST} GROUP BY s.name_id),
 kept AS (
-  SELECT side, name_id FROM (SELECT *, sum(total) OVER (PARTITION BY side) AS whole FROM op)
+  SELECT side, coalesce(name_id, -1) AS name_id
+  FROM (SELECT *, sum(total) OVER (PARTITION BY side) AS whole FROM op)
   WHERE events >= 8 AND total >= $least_ratio * whole)
-SELECT work.*, (hash({", ".join(_STRATUM)}) >> 1)::BIGINT AS stratum
-FROM ({_WORK}) work SEMI JOIN kept USING (side, name_id)
+SELECT id, name_id, stratum, ts, value, issued_ts
+FROM (
+  SELECT
+    s.id, coalesce(s.name_id, -1) AS name_id, {_DEVICE_NUMBER} AS stratum, s.ts, s.dur AS value,
+    coalesce(l.ts, s.ts) AS issued_ts, 'device' AS side
+  FROM {_DEVICE} LEFT JOIN slice l ON l.id = g.launch_slice_id WHERE {_OF_DEVICE}
+  UNION ALL
+  SELECT s.id, coalesce(s.name_id, -1), {_HOST_NUMBER}, s.ts, s.self_dur, s.ts, 'host'
+  FROM {_HOST} WHERE {_OF_HOST})
+SEMI JOIN kept USING (side, name_id)
 """  # noqa: S608
 
 
@@ -112,7 +133,7 @@ class Duration:
     inputs: ClassVar[Mapping[str, Input]] = {
         "name": Input("SELECT id, text FROM dim_name"),
         "category": Input("SELECT id, text FROM dim_category"),
-        "side": Input(_SIDES),
+        "stratum": Input(_STRATA),
         "event": Input(_EVENTS, order_by=("stratum", "id"), partition_by="name_id"),
     }
 
@@ -132,7 +153,7 @@ class Duration:
 
         return _strata.measure(
             tables,
-            _STRATUM,
+            STRATUM,
             _strata.Rule(self.method, self.least_effect, self.least_ticks, self.least_ratio),
         )
 
