@@ -59,7 +59,7 @@ def measure(
     assert len(streamed) <= 1, f"{type(analysis).__name__} has several partitioned inputs"
     if streamed:
         name, spec = streamed[0]
-        parts = [analysis.measure({**whole, name: p}) for p in _streamed(session, spec, given)]
+        parts = _each(analysis, whole, name, _streamed(session, spec, given))
     else:
         parts = [analysis.measure(whole)]
     measured = pa.concat_tables(parts)
@@ -111,16 +111,29 @@ def partitions(batches: Iterable[pa.RecordBatch], column: str) -> Iterator[pa.Ta
         yield pa.Table.from_batches(held)
 
 
+def _each(
+    analysis: Analysis, whole: Mapping[str, pa.Table], name: str, parts: Iterator[pa.Table]
+) -> list[pa.Table]:
+    """Measure each partition; none is held while the next is made, as a loop's variable would."""
+    measured = []
+    while (part := next(parts, None)) is not None:
+        measured.append(analysis.measure({**whole, name: part}))
+        del part
+    return measured
+
+
 def _streamed(session: Session, spec: Input, given: Mapping[str, Any]) -> Iterator[pa.Table]:
     assert spec.partition_by is not None
     text = _text(spec)
     answer = session.sql(text, _bound(text, given))
-    seen = False
-    for part in partitions(answer.batches(), spec.partition_by):
-        seen = True
-        yield part
-    if not seen:
+    parts = partitions(answer.batches(), spec.partition_by)
+    first = next(parts, None)
+    if first is None:
         yield answer.schema().empty_table()
+        return
+    yield first
+    del first
+    yield from parts
 
 
 def _aggregate(session: Session, name: str, spec: Input, given: Mapping[str, Any]) -> pa.Table:
