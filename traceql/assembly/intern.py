@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from traceql.assembly.order import BATCH_ROWS
 from traceql.assembly.scratch import Run, RunWriter
 from traceql.kernels.renumber import renumber
 from traceql.model.lean_arrow import nulls
@@ -23,6 +23,7 @@ NO_TEXT = -1
 _REFUSED = -2
 _MOST_DICTIONARIES = 8
 _FEW_TEXTS = 1024
+_TEXTS_AT_ONCE = 1 << 14
 _INDEX_BITS = 27
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
 """A provisional id is column (3 bits), on disk or not (1 bit), index: 134 M texts a column."""
@@ -40,7 +41,7 @@ class Column:
         self._base = number << (_INDEX_BITS + 1)
         self._most_texts, self._left_chars, self._spill = most_texts, most_chars, spill
         self._ids: dict[str, int] = {}
-        self.first: list[int] = []
+        self.first = array("q")
         self._writer: RunWriter | None = None
         self.spilled = 0
         self._dictionaries: dict[tuple[int, ...], tuple[pa.Array, NDArray[np.int32]]] = {}
@@ -281,8 +282,8 @@ class Dictionary:
             at += len(texts)
 
     def _all_texts(self) -> Iterator[pa.Array]:
-        for start in range(0, len(self._texts), BATCH_ROWS):
-            yield pa.array(self._texts[start : start + BATCH_ROWS], pa.string())
+        for start in range(0, len(self._texts), _TEXTS_AT_ONCE):
+            yield pa.array(self._texts[start : start + _TEXTS_AT_ONCE], pa.string())
         for column in self._columns:
             yield from column.spilled_texts()
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ROW_GROUP = 131_072
 """Rows of a row group; the last one is shorter."""
+TEXTS_OF_GROUP = ROW_GROUP // 4
+"""Rows of a row group of a dimension, whose texts are long."""
 
 SORTED_BY_KEY = b"traceql.sorted_by"
 """Metadata key of a file: its order, columns separated by commas."""
@@ -40,6 +42,7 @@ class TableWriter:
         self._path, self._about = path, _metadata(table)
         self._schema = table.stored_schema
         self._table = table
+        self._group_rows = TEXTS_OF_GROUP if table.dimension else ROW_GROUP
         self._pending: list[pa.RecordBatch] = []
         self._count = 0
         self._rows = 0
@@ -58,8 +61,8 @@ class TableWriter:
         self._look_at_times(rows)
         self._pending.append(rows)
         self._count += rows.num_rows
-        if self._count >= ROW_GROUP:
-            self._write(self._count - self._count % ROW_GROUP)
+        if self._count >= self._group_rows:
+            self._write(self._count - self._count % self._group_rows)
 
     def close(self) -> TableFile:
         """Write what is left, bring it to the disk, and say what the file holds."""
@@ -93,8 +96,8 @@ class TableWriter:
             rows = self._joined().to_batches()[0]
         if self._groups is None:
             self._groups = self._begin()
-        for start in range(0, count, ROW_GROUP):
-            self._groups.write(rows.slice(start, min(ROW_GROUP, count - start)))
+        for start in range(0, count, self._group_rows):
+            self._groups.write(rows.slice(start, min(self._group_rows, count - start)))
         rest = rows.slice(count)
         self._pending = [rest] if rest.num_rows else []
         self._count = rest.num_rows
@@ -121,7 +124,7 @@ class TableWriter:
             self._schema,
             repeating=encodings_of(self._table)[0],
             sorted_by=_sorting_columns(self._table, self._schema),
-            most_rows=ROW_GROUP,
+            most_rows=self._group_rows,
         )
 
     def _write_small(self) -> None:
