@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import random
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -72,6 +74,24 @@ def test_an_unclosed_slice_ends_where_it_starts(tmp_path: Path) -> None:
     writer.add(make.batch("slice", rows))
 
     assert writer.close().max_end == 1010
+
+
+@pytest.mark.parametrize("count", [4, parquet.ROW_GROUP])
+def test_a_filter_does_not_give_what_is_no_number(tmp_path: Path, count: int) -> None:
+    table = tables.table("counter")
+    values = {"value": pa.array([0.5, math.nan, *[1.0] * (count - 2)])}
+    columns = [
+        values.get(field.name, pa.nulls(count, field.type)
+                   if field.nullable else pa.array([0] * count, field.type))
+        for field in table.stored_schema
+    ]  # fmt: skip
+    path = tmp_path / "counter.parquet"
+    writer = parquet.TableWriter(table, path)
+    writer.add(pa.RecordBatch.from_arrays(columns, schema=table.stored_schema))
+    writer.close()
+    with duckdb.connect() as base:
+        found = base.execute(f"SELECT count(*) FROM '{path}' WHERE value <= 1").fetchall()
+    assert found == [(count - 1,)]
 
 
 def test_bytes_do_not_depend_on_how_rows_arrive(tmp_path: Path) -> None:

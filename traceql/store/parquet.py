@@ -133,6 +133,7 @@ class TableWriter:
 
         dictionary, encodings = encodings_of(self._table)
         columns = _sorting_columns(self._table, self._schema)
+        rows = self._joined()
         writer = pq.ParquetWriter(
             self._path,
             self._schema,
@@ -140,13 +141,13 @@ class TableWriter:
             compression_level=1,
             use_dictionary=dictionary,
             column_encoding=encodings,
-            write_statistics=True,
+            write_statistics=_bounded(rows),
             store_schema=False,
             sorting_columns=[pq.SortingColumn(column) for column in columns] or None,
         )
         with writer:
             # One piece per column: page boundaries must not depend on how rows arrived.
-            writer.write_table(self._joined())
+            writer.write_table(rows)
             writer.add_key_value_metadata(self._about)
         self._rows = self._count
 
@@ -171,6 +172,22 @@ def digest(path: Path) -> str:
         while block := file.read(_HASH_BLOCK):
             state.update(block)
     return state.hexdigest()
+
+
+def _bounded(rows: pa.Table) -> list[str]:
+    """Name the columns whose bounds hold for every value.
+
+    The library leaves NaN out of bounds, and the engine, for which it is above all numbers,
+    believes them: `value <= 1` would give it.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return [
+        field.name
+        for field, column in zip(rows.schema, rows.columns, strict=True)
+        if not (pa.types.is_floating(field.type) and pc.any(pc.is_nan(column)).as_py())
+    ]
 
 
 def encodings_of(table: Table) -> tuple[list[str], dict[str, str]]:
