@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import statistics
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,10 +57,17 @@ def store(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def session(store: Store) -> Iterator[Session]:
     with Session(store.traces(), store=store) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def singles(store: Store) -> Iterator[list[Session]]:
+    """A session over each trace alone."""
+    with ExitStack() as opened:
+        yield [opened.enter_context(Session([t], store=store)) for t in store.traces()]
 
 
 def rows(session: Session, report: str, trace: str) -> list[dict[str, Any]]:
@@ -237,10 +244,9 @@ def test_unified_memory_and_messages(session: Session) -> None:
 
 
 @pytest.mark.parametrize("report", REPORTS)
-def test_over_three_traces_it_is_the_union(store: Store, session: Session, report: str) -> None:
+def test_over_three_traces_it_is_the_union(
+    singles: list[Session], session: Session, report: str
+) -> None:
     sql = f"SELECT * FROM nsys_{report}"
-    single = []
-    for trace in store.traces():
-        with Session([trace], store=store) as one:
-            single += one.sql(sql).fetchall()
+    single = [row for one in singles for row in one.sql(sql).fetchall()]
     assert sorted(map(repr, session.sql(sql).fetchall())) == sorted(map(repr, single))
