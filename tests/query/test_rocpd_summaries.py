@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import statistics
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,10 +39,17 @@ def store(root: Path, database: Path, tmp_path_factory: pytest.TempPathFactory) 
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def session(store: Store) -> Iterator[Session]:
     with Session(store.traces(), store=store) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def singles(store: Store) -> Iterator[list[Session]]:
+    """A session over each trace alone."""
+    with ExitStack() as opened:
+        yield [opened.enter_context(Session([t], store=store)) for t in store.traces()]
 
 
 def rows(session: Session, view: str, trace: str = "rocpd") -> list[dict[str, Any]]:
@@ -123,12 +130,11 @@ def rounded(found: list[tuple[Any, ...]]) -> list[str]:
 
 
 @pytest.mark.parametrize("view", SUMMARIES)
-def test_over_three_traces_it_is_the_union(store: Store, session: Session, view: str) -> None:
+def test_over_three_traces_it_is_the_union(
+    singles: list[Session], session: Session, view: str
+) -> None:
     sql = f"SELECT * FROM {view}"
-    single = []
-    for trace in store.traces():
-        with Session([trace], store=store) as one:
-            single += one.sql(sql).fetchall()
+    single = [row for one in singles for row in one.sql(sql).fetchall()]
     assert rounded(session.sql(sql).fetchall()) == rounded(single)
 
 
