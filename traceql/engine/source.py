@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar, cast
 
 from traceql.engine import unpack
 from traceql.errors import CorruptTrace, InputError, UnknownFormat
 from traceql.model.protocols import BLOCK_BYTES, HEAD_BYTES, Head
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     import xxhash
 
     from traceql.engine.folder import FolderSource, Member
@@ -23,11 +25,12 @@ STANDARD_INPUT = "-"
 _RAW_BYTES = 1 << 20
 _MOST_LAYERS = 3
 _SPOOL_BYTES = 64 * 1024 * 1024
-_HASH_BYTES = 1 << 20
+_HASHED_BYTES = 1 << 18
 _SQLITE = b"SQLite format 3\x00"
 _WAL = "-wal"
 
 Progress = Callable[[int, "int | None"], None]
+Read = TypeVar("Read")
 
 
 class FileSource:
@@ -83,8 +86,7 @@ class FileSource:
     @property
     def digest(self) -> str:
         """xxh3-128 of the bytes as they lie, 32 hex digits; reads what is left of them."""
-        for _ in self._raw:
-            pass
+        self._hash_rest()
         state = self._hash.copy()
         if wal := _wal_of(self.path):
             update_with_file(state, wal)
@@ -172,20 +174,30 @@ class FileSource:
         return file
 
     def _read_raw(self) -> Iterator[bytes]:
-        total = self.size_bytes
-        while True:
-            try:
-                block = self._file.read(_RAW_BYTES)
-            except OSError as error:
-                raise CorruptTrace(self.path, self._raw_done, f"cannot be read: {error}") from error
-            if not block:
-                self.size_bytes = self._raw_done
-                return
-            self._hash.update(block)
-            self._raw_done += len(block)
-            if self._progress is not None:
-                self._progress(self._raw_done, total)
+        while block := self._readable(lambda: self._file.read(_RAW_BYTES)):
+            self._count(block)
             yield block
+        self.size_bytes = self._raw_done
+
+    def _hash_rest(self) -> None:
+        """Read what is left through memory that stays in the cache of the processor."""
+        room, file = memoryview(bytearray(_HASHED_BYTES)), cast("BufferedReader", self._file)
+        while size := self._readable(lambda: file.readinto(room)):
+            self._count(room[:size])
+        for _ in self._raw:  # it learns that this is the end
+            pass
+
+    def _readable(self, read: Callable[[], Read]) -> Read:
+        try:
+            return read()
+        except OSError as error:
+            raise CorruptTrace(self.path, self._raw_done, f"cannot be read: {error}") from error
+
+    def _count(self, block: bytes | memoryview) -> None:
+        self._hash.update(block)
+        self._raw_done += len(block)
+        if self._progress is not None:
+            self._progress(self._raw_done, self.size_bytes)
 
     def _report(self, code: str, message: str) -> None:
         self._damage.append((code, self._done, message))
@@ -261,9 +273,10 @@ def digest_of(path: Path) -> str:
 
 def update_with_file(state: xxhash.xxh3_128, path: Path) -> None:
     """Feed a file's bytes to a hash."""
-    with path.open("rb") as file:
-        while block := file.read(_HASH_BYTES):
-            state.update(block)
+    room = memoryview(bytearray(_HASHED_BYTES))
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(room):
+            state.update(room[:size])
 
 
 def _wal_of(path: Path) -> Path | None:

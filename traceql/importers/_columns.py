@@ -99,13 +99,13 @@ def combined(columns: Sequence[Coded], rows: int) -> Distinct:
             places.add(size)
         else:
             if size * len(values) > _MOST_CODES:
-                whole, used = _compact(whole)
+                whole, used = _compact(whole, size)
                 places.settle(used)
                 size = len(used)
             whole, size = whole * len(values) + codes, size * len(values)
             places.add(len(values))
     if places.sizes[1:]:
-        whole, used = _compact(cast("Int64", whole))
+        whole, used = _compact(cast("Int64", whole), size)
         places.settle(used)
     else:
         places.settle(np.arange(size))
@@ -151,7 +151,13 @@ class _Places:
         self.sizes, self.rows = [(-1, len(used))], len(used)
 
 
-def _compact(codes: Int64) -> tuple[Int64, Int64]:
+def _compact(codes: Int64, size: int) -> tuple[Int64, Int64]:
+    """Number the codes that are used, all below `size`; give these numbers, and the codes."""
+    if size <= _NEAR and len(codes) >= _MANY_ROWS:
+        from traceql.kernels.codes import codes_of
+
+        numbers, first = codes_of(codes, 0, size - 1)
+        return numbers, codes.take(first)
     encoded = pa.array(codes).dictionary_encode()
     return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_numpy()
 

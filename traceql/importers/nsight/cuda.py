@@ -288,6 +288,10 @@ class DeviceWork(Spans):
 
 def _narrow(column: pa.Array) -> pa.Array:
     """Give integers as int32; what does not fit is null."""
+    try:
+        return column.cast(pa.int32())
+    except pa.ArrowInvalid:  # one does not fit
+        pass
     numbers = filled(column)
     fits = (numbers >= -(1 << 31)) & (numbers < 1 << 31)
     return where(np.where(fits, numbers, 0), fits & valid(column), pa.int32())
