@@ -66,8 +66,9 @@ def test_the_rows_are_those_of_each_trace(store: Store, query: str, jobs: int) -
             expected += [(*row, *tail) for row in answer.fetchall()]
 
     assert all_rows(each) == expected
-    assert each.arrow().num_rows == len(expected)
-    assert each.arrow().column_names == list(each.columns)
+    table = each.arrow()
+    assert table.num_rows == len(expected)
+    assert table.column_names == list(each.columns)
     assert each.failures == []
 
 
