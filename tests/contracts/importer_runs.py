@@ -100,9 +100,10 @@ def read(importer: Importer, data: bytes, step: int = BLOCK_BYTES) -> dict[str, 
 
 
 def plain(name: str, batches: list[pa.RecordBatch]) -> pa.Table:
+    """Join batches without the args that were lifted out of a large file's rows."""
     schema = tables.table(name).arrow_schema
     return pa.concat_tables(
-        [pa.Table.from_batches([batch]).cast(schema) for batch in batches]
+        [pa.Table.from_batches([batch]).select(schema.names).cast(schema) for batch in batches]
     ).combine_chunks()
 
 
