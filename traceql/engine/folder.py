@@ -32,7 +32,7 @@ class Member:
         return self._source.damage if self._source is not None else ()
 
     def blocks(self, size: int = BLOCK_BYTES) -> Iterator[bytes]:
-        """Give the unpacked bytes in blocks of `size`, the last one shorter; once."""
+        """Give the unpacked bytes in blocks of at most `size`; once."""
         return self._file().blocks(size)
 
     def local(self) -> Path:

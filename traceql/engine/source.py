@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar, cast
@@ -129,30 +130,17 @@ class FileSource:
         return self._members
 
     def blocks(self, size: int = BLOCK_BYTES) -> Iterator[bytes]:
-        """Give the unpacked bytes in blocks of `size`, the last one shorter; once."""
+        """Give the unpacked bytes in blocks of at most `size`; once."""
         if self._local is not None:
             with self._local.open("rb") as file:
                 yield from iter(lambda: file.read(size), b"")
             return
-        pending, have = self._waiting, sum(map(len, self._waiting))
-        self._waiting = []
-        while True:
-            while have < size:
-                block = next(self._blocks, None)
-                if block is None:
-                    break
-                pending.append(block)
-                have += len(block)
-            if not have:
-                return
-            joined = b"".join(pending)
-            for start in range(0, len(joined), size):
-                piece = joined[start : start + size]
-                if len(piece) < size and have >= size:
-                    break
-                yield piece
-            left = joined[len(joined) - len(joined) % size :] if have >= size else b""
-            pending, have = [left] if left else [], len(left)
+        waiting, self._waiting = self._waiting, []
+        for block in chain(waiting, self._blocks):
+            if len(block) <= size:
+                yield block
+            else:
+                yield from (block[start : start + size] for start in range(0, len(block), size))
 
     def _fill(self) -> None:
         have = sum(map(len, self._waiting))

@@ -89,7 +89,7 @@ class Source(Protocol):
         ...
 
     def blocks(self, size: int = BLOCK_BYTES) -> Iterator[bytes]:
-        """Give the decompressed content in blocks of `size` bytes, the last one shorter.
+        """Give the decompressed content in blocks of at most `size` bytes, none of them empty.
 
         Damage to the compression (a truncated .gz) ends the blocks early and is counted in
         `damage`, it does not raise.

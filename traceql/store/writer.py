@@ -46,10 +46,14 @@ class TraceWriter:
     def __enter__(self) -> Self:
         self._store.found()
         sweep(self._store.path)
-        self._work = make_work(self._store.path)
-        with durable.disk_errors(self._store.path):
-            self._folder.mkdir()
-            self.scratch.mkdir()
+        try:
+            self._work = make_work(self._store.path)
+            with durable.disk_errors(self._store.path):
+                self._folder.mkdir()
+                self.scratch.mkdir()
+        except BaseException:  # Ctrl-C, too: nobody leaves what was not entered
+            self._remove_work()
+            raise
         return self
 
     def __exit__(
@@ -61,7 +65,11 @@ class TraceWriter:
         for writer in self._tables.values():
             writer.abandon()
         self._tables.clear()
-        shutil.rmtree(self._work_folder, ignore_errors=True)
+        self._remove_work()
+
+    def _remove_work(self) -> None:
+        if self._work is not None:
+            shutil.rmtree(self._work, ignore_errors=True)
 
     @property
     def scratch(self) -> Path:
