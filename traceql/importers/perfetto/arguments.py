@@ -88,7 +88,10 @@ def arguments(
         raw = buffer[columns[at.START][i] : columns[at.END][i]]
         shape = None
         if columns[at.SHAPE][i]:
-            shape = _shape(raw, sequences[sequence_codes[i]])
+            try:
+                shape = _shape(raw, sequences[sequence_codes[i]])
+            except WireError as error:
+                raise Unusual from error
             kinds = [size < 0 for size in texts[at.SIZE :: 3, i][: columns[at.TEXTS][i]].tolist()]
             if kinds != [kind == WHOLE for kind in shape.kinds]:
                 raise Unusual  # bytes that are read in another way here and there
