@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from traceql.cli.main import cli
+from traceql.engine import examine
 from traceql.errors import StoreError, TraceQLError
 from traceql.store.catalog import Store
 
@@ -61,6 +62,21 @@ def test_what_could_not_be_looked_at_is_said(root, tmp_path):
     done = run(sample, "--gpu", "--format", "csv", store=tmp_path / "store")
     assert "could not look: gpu.breakdown" in done.stderr
     assert run("--gpu", store=tmp_path / "store").stdout.count("Could not look")
+
+
+@pytest.mark.parametrize(("given", "limit"), [(None, 800_000_000), ("1GB", 1_000_000_000)])
+def test_queries_are_limited_by_the_size_of_the_trace(store, monkeypatch, given, limit):
+    limits = set()
+    monkeypatch.setenv("TRACEQL_MEMORY_LIMIT", given or "")
+    of = examine.Limits.of
+
+    def noted(self: examine.Limits, trace: object) -> examine.Limits:
+        limits.add(of(self, trace).memory_limit_bytes)
+        return of(self, trace)
+
+    monkeypatch.setattr(examine.Limits, "of", noted)
+    assert run("--only", "summary", store=store).exit_code == 0
+    assert limits == {limit}
 
 
 def test_parameters_and_window(store):

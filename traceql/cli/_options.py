@@ -14,6 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 EXIT_SOME_FAILED = 6
 DEFAULT_STORE = "traceql-store"
+_MEMORY_LIMIT = "TRACEQL_MEMORY_LIMIT"
 
 
 class Bytes(click.ParamType):  # type: ignore[type-arg]
@@ -56,9 +57,21 @@ def memory_limit_option(function: F) -> F:
         "--memory-limit",
         "memory_limit_bytes",
         type=Bytes(),
-        default=lambda: os.environ.get("TRACEQL_MEMORY_LIMIT", default_memory_limit()),
-        show_default="$TRACEQL_MEMORY_LIMIT, else half of the memory",
+        default=lambda: os.environ.get(_MEMORY_LIMIT) or default_memory_limit(),
+        show_default=f"${_MEMORY_LIMIT}, else half of the memory",
         help="Most memory to use, such as 512MB.",
+    )(function)
+
+
+def query_memory_limit_option(function: F) -> F:
+    """Add `--memory-limit` of the queries of analyses; None leaves the choice to the engine."""
+    return click.option(
+        "--memory-limit",
+        "memory_limit_bytes",
+        type=Bytes(),
+        default=lambda: os.environ.get(_MEMORY_LIMIT) or None,
+        show_default=f"${_MEMORY_LIMIT}, else by the size of the trace",
+        help="Most memory for the queries, such as 512MB.",
     )(function)
 
 

@@ -63,7 +63,7 @@ class _WithFamilies(click.Command):
 @_options.jobs_option("Processes that share the traces; default: one a core, where that pays.")
 @_options.format_option("table", "json", "csv", "md")
 @_options.store_option
-@_options.memory_limit_option
+@_options.query_memory_limit_option
 @_options.timeout_option
 @click.pass_context
 def command(  # noqa: PLR0913  (one parameter per option)
@@ -80,7 +80,7 @@ def command(  # noqa: PLR0913  (one parameter per option)
     jobs: int | None,
     output_format: str,
     store_path: str,
-    memory_limit_bytes: int,
+    memory_limit_bytes: int | None,
     timeout_s: float | None,
     **flags: bool,
 ) -> None:

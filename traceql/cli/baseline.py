@@ -21,14 +21,14 @@ from traceql.cli import _options
               type=click.Path(dir_okay=False, path_type=Path),
               help="Where to write, such as main.baseline.")  # fmt: skip
 @_options.store_option
-@_options.memory_limit_option
+@_options.query_memory_limit_option
 @_options.timeout_option
 def command(
     *,
     name: str,
     output: Path,
     store_path: str,
-    memory_limit_bytes: int,
+    memory_limit_bytes: int | None,
     timeout_s: float | None,
 ) -> None:
     """Print the path of the file."""

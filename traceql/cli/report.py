@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--last", is_flag=True, help="Only the trace ingested last.")
 @_options.jobs_option("Processes that share the traces; default: one a core, where that pays.")
 @_options.store_option
-@_options.memory_limit_option
+@_options.query_memory_limit_option
 @_options.timeout_option
 def command(  # noqa: PLR0913  (one parameter per option)
     *,
@@ -45,7 +45,7 @@ def command(  # noqa: PLR0913  (one parameter per option)
     last: bool,
     jobs: int | None,
     store_path: str,
-    memory_limit_bytes: int,
+    memory_limit_bytes: int | None,
     timeout_s: float | None,
 ) -> None:
     """Print the path of the report on stdout, and what it says in short on stderr."""
