@@ -59,7 +59,7 @@ def test_unpacks_by_content_and_hashes_what_lies(kind: str, tmp_path: Path) -> N
         assert source.head().prefix == TEXT[:HEAD_BYTES]
         blocks = list(source.blocks(1000))
         assert b"".join(blocks) == TEXT
-        assert {len(block) for block in blocks[:-1]} == {1000}
+        assert all(0 < len(block) <= 1000 for block in blocks)
         assert source.digest == xxhash.xxh3_128_hexdigest(PACKED[kind])
         assert source.size_bytes == len(PACKED[kind])
         assert not source.damage

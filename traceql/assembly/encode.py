@@ -17,7 +17,7 @@ from traceql.model.lean_arrow import nulls
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MOST_ARGS = 1 << 19
+_MOST_ARGS = 1 << 17
 _MOST_ARGS_CHARS = 64 << 20
 """Beyond this many texts or characters in a column, args hardly repeat: they go to disk."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,7 +87,7 @@ class Lexicon:
         """Whether keys have numbers that nobody visited."""
         self._kineto = kineto
         self.names = Vocabulary(self.scanner.names, string, _special)
-        self.categories = Vocabulary(self.scanner.categories, string, self._role)
+        self.categories = Vocabulary(self.scanner.categories, string, partial(_role, kineto))
         self.texts = Vocabulary(self.scanner.texts, identifier)
         self.args = Args(self.scanner.args)
         self.unread = Vocabulary(self.scanner.extras, unread)
@@ -119,10 +120,6 @@ class Lexicon:
             self.names.flags.array, self.categories.flags.array, self.args.flags.array,
             self.unread.flags.array, self.texts.flags.array, self.args.holes.array,
         )  # fmt: skip
-
-    def _role(self, raw: bytes) -> int:
-        role = self._kineto.role(b'"' + raw + b'"') if string(raw) is not None else ""
-        return ROLES.index(role)
 
     def _holes(self, args: int) -> int:
         return int(self.args.holes.array[args])
@@ -203,6 +200,11 @@ class Lexicon:
 
 def _numbers() -> Growing[np.int64]:
     return Growing(np.int64)
+
+
+def _role(kineto: Kineto, raw: bytes) -> int:
+    role = kineto.role(b'"' + raw + b'"') if string(raw) is not None else ""
+    return ROLES.index(role)
 
 
 def _special(raw: bytes) -> int:
