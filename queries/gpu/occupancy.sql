@@ -149,39 +149,29 @@ FROM (
       THEN json_valid(regexp_replace(text, chr(1) || '([A-P])', '0', 'g')) END
 );
 
--- The number that a text of `_gpu_launch_text` means in a row with the lifted integers a..p.
-CREATE MACRO _lifted(said, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p) AS
-  CASE
-    WHEN NOT starts_with(said, chr(1)) THEN try_cast(said AS BIGINT)
-    ELSE CASE said[2]
-      WHEN 'A' THEN a WHEN 'B' THEN b WHEN 'C' THEN c WHEN 'D' THEN d WHEN 'E' THEN e
-      WHEN 'F' THEN f WHEN 'G' THEN g WHEN 'H' THEN h WHEN 'I' THEN i WHEN 'J' THEN j
-      WHEN 'K' THEN k WHEN 'L' THEN l WHEN 'M' THEN m WHEN 'N' THEN n WHEN 'O' THEN o
-      WHEN 'P' THEN p END
-  END;
+-- The number that a text of `_gpu_launch_text` means in a row with these lifted integers.
+CREATE MACRO _lifted(said, integers) AS
+  CASE WHEN starts_with(said, chr(1)) THEN integers[ascii(said[2]) - ascii('A') + 1]
+    ELSE try_cast(said AS BIGINT) END;
 
 -- What the args of kernels say of their launch, by slice. Texts are looked at before rows: there
 -- are few, and where none says anything no row is read.
 CREATE VIEW _gpu_launch_args AS
 WITH __tq_text AS MATERIALIZED (SELECT * FROM _gpu_launch_text)
 SELECT
-  s.id AS __id,
-  _lifted(coalesce(x.accumulators, z.accumulators), s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6,
-    s.arg_7, s.arg_8, s.arg_9, s.arg_10, s.arg_11, s.arg_12, s.arg_13, s.arg_14, s.arg_15)
-    AS accumulators,
-  _lifted(coalesce(x.threads, z.threads), s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6,
-    s.arg_7, s.arg_8, s.arg_9, s.arg_10, s.arg_11, s.arg_12, s.arg_13, s.arg_14, s.arg_15)
-    AS thread_count,
-  _lifted(coalesce(x.items, z.items), s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6,
-    s.arg_7, s.arg_8, s.arg_9, s.arg_10, s.arg_11, s.arg_12, s.arg_13, s.arg_14, s.arg_15)
-    AS item_count,
-  _lifted(coalesce(x.configured, z.configured), s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6,
-    s.arg_7, s.arg_8, s.arg_9, s.arg_10, s.arg_11, s.arg_12, s.arg_13, s.arg_14, s.arg_15)
-    AS configured_bytes
-FROM stored.slice s
-JOIN __tq_text x ON x.id = s.args_id
-LEFT JOIN __tq_text z ON z.id = s.end_args_id
-WHERE EXISTS (SELECT 1 FROM __tq_text)
+  __id, _lifted(accumulators, integers) AS accumulators, _lifted(threads, integers) AS thread_count,
+  _lifted(items, integers) AS item_count, _lifted(configured, integers) AS configured_bytes
+FROM (
+  SELECT
+    s.id AS __id, coalesce(x.accumulators, z.accumulators) AS accumulators,
+    coalesce(x.threads, z.threads) AS threads, coalesce(x.items, z.items) AS items,
+    coalesce(x.configured, z.configured) AS configured,
+    [s.arg_0, s.arg_1, s.arg_2, s.arg_3, s.arg_4, s.arg_5, s.arg_6, s.arg_7, s.arg_8, s.arg_9,
+     s.arg_10, s.arg_11, s.arg_12, s.arg_13, s.arg_14, s.arg_15] AS integers
+  FROM stored.slice s
+  JOIN __tq_text x ON x.id = s.args_id
+  LEFT JOIN __tq_text z ON z.id = s.end_args_id
+  WHERE EXISTS (SELECT 1 FROM __tq_text))
 UNION ALL
 SELECT
   s.id, try_cast(z.accumulators AS BIGINT), try_cast(z.threads AS BIGINT),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -261,10 +262,8 @@ def digest_of(path: Path) -> str:
 
 def update_with_file(state: xxhash.xxh3_128, path: Path) -> None:
     """Feed a file's bytes to a hash."""
-    room = memoryview(bytearray(_HASHED_BYTES))
-    with path.open("rb", buffering=0) as file:
-        while size := file.readinto(room):
-            state.update(room[:size])
+    with path.open("rb") as file:
+        hashlib.file_digest(file, lambda: state)
 
 
 def _wal_of(path: Path) -> Path | None:

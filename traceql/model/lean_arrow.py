@@ -51,10 +51,11 @@ def spare_pandas() -> None:
 
 def nulls(rows: int, kind: pa.DataType) -> pa.Array:
     """Give an array of nulls: the memory of one that was made before, if it is long enough."""
-    arrow = importlib.import_module("pyarrow")
+    import pyarrow as pa
+
     if rows > _MOST_NULLS:
-        return arrow.nulls(rows, kind)
+        return pa.nulls(rows, kind)
     known = _of_nulls.get(kind)
     if known is None or len(known) < rows:
-        known = _of_nulls[kind] = arrow.nulls(rows, kind)
+        known = _of_nulls[kind] = pa.nulls(rows, kind)
     return known if len(known) == rows else known.slice(0, rows)

@@ -8,6 +8,7 @@ ascending, so they are deltas too; so are ids of args, which ascend where args n
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,8 +32,6 @@ SORTED_BY_KEY = b"traceql.sorted_by"
 
 _FEW_VALUES = {"track", "process", "thread", "device", "dim_name", "dim_category"}
 """Tables that many rows refer to: their ids repeat, so a dictionary is small."""
-
-_HASH_BLOCK = 1 << 20
 
 
 class TableWriter:
@@ -167,11 +166,8 @@ def digest(path: Path) -> str:
     """Give the xxh3-128 of a file, 32 hex digits."""
     import xxhash
 
-    state = xxhash.xxh3_128()
     with path.open("rb") as file:
-        while block := file.read(_HASH_BLOCK):
-            state.update(block)
-    return state.hexdigest()
+        return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
 
 
 def _bounded(rows: pa.Table) -> list[str]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from traceql.importers.perfetto.annotations import Annotations, literal
 from traceql.importers.perfetto.coding import Coded, Unusual, coded, dictionary, mixed
 from traceql.importers.perfetto.messages import ANNOTATION, PACKET, TRACK_EVENT
-from traceql.importers.perfetto.wire import Fields, WireError, decode
+from traceql.importers.perfetto.wire import Fields, decode
 from traceql.kernels import packets as at
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def arguments(
         sequences: of the packets.
 
     Raises:
-        Unusual: a name that stands twice, a text that was never described, damage.
+        Unusual: a name that stands twice, a text that was never described.
+        WireError: an annotation is damaged.
     """
     both = coded(mixed(sequence_codes, columns[at.SHAPE]))
     if len(both.first) > max(_MOST_SHAPES, len(both.codes) // 8):
@@ -88,10 +89,7 @@ def arguments(
         raw = buffer[columns[at.START][i] : columns[at.END][i]]
         shape = None
         if columns[at.SHAPE][i]:
-            try:
-                shape = _shape(raw, sequences[sequence_codes[i]])
-            except WireError as error:
-                raise Unusual from error
+            shape = _shape(raw, sequences[sequence_codes[i]])
             kinds = [size < 0 for size in texts[at.SIZE :: 3, i][: columns[at.TEXTS][i]].tolist()]
             if kinds != [kind == WHOLE for kind in shape.kinds]:
                 raise Unusual  # bytes that are read in another way here and there
@@ -195,10 +193,7 @@ def _json(kind: int, raw: bytes, key: int, sequence: Sequence, writer: Annotatio
         return literal(float(np.int64(key).view(np.float64)))
     if kind == _POINTER:
         return f'"{key & (1 << 64) - 1:#x}"'
-    try:
-        return writer.write([raw], sequence)[1:-1]
-    except WireError as error:
-        raise Unusual from error
+    return writer.write([raw], sequence)[1:-1]
 
 
 def _refuse(_: str) -> NoReturn:

@@ -73,7 +73,7 @@ class Fast:
         """
         try:
             return list(self._chunks(buffer, packets))
-        except Unusual:
+        except (Unusual, WireError):  # what is damaged is counted where packets are read
             return None
 
     def _chunks(self, buffer: bytes, packets: at.Packets) -> Iterator[Chunk]:
@@ -200,12 +200,9 @@ class Fast:
         for i in both.first.tolist():
             text = None
             if c[at.EXTRA][i]:
-                try:
-                    packet = decode(PACKET, buffer[c[at.START][i] : c[at.END][i]])
-                    event = decode(TRACK_EVENT, packet["track_event"])
-                    text = self._events.unplaced(event, of.all[of.codes[i]])
-                except WireError as error:
-                    raise Unusual from error
+                packet = decode(PACKET, buffer[c[at.START][i] : c[at.END][i]])
+                event = decode(TRACK_EVENT, packet["track_event"])
+                text = self._events.unplaced(event, of.all[of.codes[i]])
             texts.append(text)
         return dictionary(both.codes, texts)
 
