@@ -65,6 +65,20 @@ def test_beyond_the_cap_texts_stay_and_do_not_depend_on_batches(
     assert found[0] == found[1]
 
 
+@given(st.lists(st.integers(0, 31).map(lambda high: (high - 16) << 27), min_size=1, max_size=3))
+def test_what_lies_where_a_text_is_null_may_be_any_number(tmp_path_factory, numbers):
+    dictionary = Dictionary("d", tmp_path_factory.mktemp("d"))
+    dictionary.column().encode(pa.array(["a", "b"]), np.arange(2))
+    dictionary.finish()
+
+    for number in numbers:
+        assert len(dictionary.final_numbers(np.array([number], np.int32))) == 1
+    given_out = np.array([0, 1], np.int32)
+    assert dictionary.final_numbers(given_out).tolist() == [0, 1]
+    mixed = np.array([*numbers, 1], np.int32)
+    assert dictionary.final_numbers(mixed)[-1] == 1
+
+
 def test_bytes_that_are_no_text_and_that_no_row_has_are_passed_over(tmp_path):
     dictionary = Dictionary("d", tmp_path)
     column = dictionary.column()

@@ -264,7 +264,8 @@ class Dictionary:
             low, high = int(provisional.min()), int(provisional.max())
             number = low >> _INDEX_BITS
             # All of one column, and none on disk: the common case.
-            if low >= 0 and number == high >> _INDEX_BITS and not number & 1:
+            one = low >= 0 and number == high >> _INDEX_BITS and not number & 1
+            if one and number >> 1 < len(self._starts):
                 first, _ = self._starts[number >> 1]
                 if first + (high & _INDEX_MASK) < len(self._remap):
                     places = provisional + np.int32(first - (number << _INDEX_BITS))
