@@ -68,7 +68,7 @@ def loaded(db: traceql.Database, columns: str) -> list[Int64]:
     rows = db.sql(f"SELECT {columns} FROM slice").arrow()
     found = [rows[name].to_numpy().astype(np.int64, copy=False) for name in rows.column_names]
     places = segments.order([0, rows.num_rows], *found[:2])
-    return found if places is None else [column[places] for column in found]
+    return found if places is None else [column.take(places) for column in found]
 
 
 def rates(store: Path, rounds: int) -> None:

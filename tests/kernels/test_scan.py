@@ -231,7 +231,23 @@ def test_refuses_ranges_that_would_be_read_beyond() -> None:
         Scanner().scan(buffer, Events(one, two - 10, 0, 0, closed=False, irregular=0))
 
 
-@pytest.mark.parametrize("keys", [["a", "a"], [""], ["x" * 17], [str(i) for i in range(17)]])
+@given(st.integers(0, 32))
+def test_a_long_key_is_known_by_all_its_bytes(place: int) -> None:
+    key = max(LIFTED, key=len)
+    other = key[:place] + ("X" if key[place] != "X" else "Y") + key[place + 1 :]
+    data = f'{{"args":{{"{other}":1,"{key}":2}}}}'.encode()
+    scanner = Scanner(LIFTED)
+    batch = scanner.scan(
+        padded(data), Events(np.array([0]), np.array([len(data)]), 0, 0, closed=True, irregular=0)
+    )
+    column = LIFTED.index(key)
+    assert batch.columns.holes[0] == 1 << column
+    assert batch.columns.lifted[column, 0] == 2
+    letter = chr(ord("A") + column)
+    assert scanner.args.texts() == [f'{{"{other}":1,"{key}":\1{letter}}}'.encode()]
+
+
+@pytest.mark.parametrize("keys", [["a", "a"], [""], ["x" * 65], [str(i) for i in range(17)]])
 def test_refuses_keys_it_cannot_lift(keys: list[str]) -> None:
     with pytest.raises(ValueError, match=r"lifted key|different keys"):
         lifted_keys(tuple(keys))

@@ -33,12 +33,14 @@ from traceql.kernels.scan_columns import (
     Memory,
 )
 from traceql.kernels.vector import (
+    PADDING,
     bits_below,
     copy_bytes,
     differ32,
     first_bit,
     load8,
     load64,
+    same_bytes,
     signed,
     store8,
 )
@@ -46,6 +48,9 @@ from traceql.kernels.vector import (
 HOLE = np.uint8(1)
 _LETTER_A = 65
 _MAX_LIFTED = 16
+_MAX_KEY_BYTES = 64
+_ENDS_BYTES = 16
+"""Of a key that is no longer, first and last 8 bytes say all."""
 _GUESSES = 1 << 16
 
 
@@ -64,7 +69,7 @@ def lifted_keys(keys: tuple[str, ...]) -> LiftedKeys:
     """Prepare the keys to lift.
 
     Args:
-        keys: At most 16, different, of 1 to 16 bytes; key k goes to column k.
+        keys: At most 16, different, of 1 to 64 bytes; key k goes to column k.
 
     Raises:
         ValueError: the keys are not so.
@@ -77,10 +82,11 @@ def lifted_keys(keys: tuple[str, ...]) -> LiftedKeys:
         np.zeros(256, np.uint64),
         np.zeros(256, np.int64),
         np.zeros(256, np.int64),
+        np.zeros((256, _MAX_KEY_BYTES + PADDING), np.uint8),
     )
     for column, key in enumerate(encoded):
-        if not 1 <= len(key) <= 16:
-            raise ValueError(f"a lifted key has 1 to 16 bytes: {key!r}")
+        if not 1 <= len(key) <= _MAX_KEY_BYTES:
+            raise ValueError(f"a lifted key has 1 to {_MAX_KEY_BYTES} bytes: {key!r}")
         first, last = word(key[:8]), word(key[-8:])
         mixed = int(first) ^ (int(last) * 0x9E3779B97F4A7C15) ^ len(key)
         place = (mixed * 0xFF51AFD7ED558CCD & (1 << 64) - 1) >> 56
@@ -88,13 +94,14 @@ def lifted_keys(keys: tuple[str, ...]) -> LiftedKeys:
             place = (place + 1) & 255
         table.first[place], table.last[place] = first, last
         table.length[place], table.column[place] = len(key), column
+        table.text[place, : len(key)] = np.frombuffer(key, np.uint8)
     return table
 
 
 @inlined
 def _lifted_column(key: int, length: int, keys: LiftedKeys) -> int:
     """Give the column of a key of args, -1 if it is not lifted."""
-    if length > 16 or length == 0:
+    if length > _MAX_KEY_BYTES or length == 0:
         return -1
     first = load64(key)
     if length < 8:
@@ -105,8 +112,10 @@ def _lifted_column(key: int, length: int, keys: LiftedKeys) -> int:
     place = _key_hash(first, last, length)
     while keys.length[place] != 0:
         if keys.first[place] == first and keys.last[place] == last and keys.length[place] == length:
-            column: int = keys.column[place]
-            return column
+            text = keys.text.ctypes.data + place * (_MAX_KEY_BYTES + PADDING)
+            if length <= _ENDS_BYTES or same_bytes(text, key, length):
+                column: int = keys.column[place]
+                return column
         place = (place + 1) & 255
     return -1
 

@@ -63,12 +63,14 @@ class LiftedKeys(NamedTuple):
     Attributes:
         first: uint64 [256]. last: uint64 [256]. length: int64 [256], 0 is free.
         column: int64 [256], row of `Columns.lifted`.
+        text: uint8 [256, width], the whole key, for those longer than both ends together.
     """
 
     first: NDArray[np.uint64]
     last: NDArray[np.uint64]
     length: NDArray[np.int64]
     column: NDArray[np.int64]
+    text: NDArray[np.uint8]
 
 
 class Memory(NamedTuple):

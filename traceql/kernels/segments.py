@@ -130,12 +130,12 @@ def _order(
 ) -> None:
     for s in range(offsets.shape[0] - 1):
         begin, end = offsets[s], offsets[s + 1]
-        if end - begin < 2:
-            continue
         size = 1
         for i in range(begin + 1, end):
             if _after(first, second, third, i - 1, i):
                 size += 1
+        if size == 1:
+            continue
         runs = np.empty(size + 1, np.int64)
         runs[0] = begin
         runs[size] = end
@@ -147,30 +147,49 @@ def _order(
         while size > 1:
             kept = 0
             for pair in range(0, size, 2):
-                left, middle = runs[pair], runs[pair + 1]
-                right = runs[pair + 2] if pair + 1 < size else middle
-                i, j, at = left, middle, left
-                while i < middle and j < right:
-                    if _after(first, second, third, order[i], order[j]):
-                        spare[at] = order[j]
-                        j += 1
-                    else:
-                        spare[at] = order[i]
-                        i += 1
-                    at += 1
-                while i < middle:
-                    spare[at] = order[i]
-                    i += 1
-                    at += 1
-                while j < right:
-                    spare[at] = order[j]
-                    j += 1
-                    at += 1
-                runs[kept] = left
+                if pair + 1 < size:
+                    left, middle, right = runs[pair], runs[pair + 1], runs[pair + 2]
+                    _merge(left, middle, right, first, second, third, order, spare)
+                runs[kept] = runs[pair]
                 kept += 1
             runs[kept] = end
             size = kept
-            order[begin:end] = spare[begin:end]
+
+
+@kernel
+def _merge(
+    left: int, middle: int, right: int,
+    first: Int64, second: Int64, third: Int64, order: Int64, spare: Int64,
+) -> None:  # fmt: skip
+    """Merge two runs behind each other; what is in its place already is not touched."""
+    low, high = left, middle
+    while low < high:
+        half = (low + high) // 2
+        if _after(first, second, third, order[half], order[middle]):
+            high = half
+        else:
+            low = half + 1
+    begin = low
+    low, high = middle, right
+    while low < high:
+        half = (low + high) // 2
+        if _after(first, second, third, order[middle - 1], order[half]):
+            low = half + 1
+        else:
+            high = half
+    end = low
+    i, j, at = begin, middle, begin
+    while i < middle and j < end:
+        if _after(first, second, third, order[i], order[j]):
+            spare[at] = order[j]
+            j += 1
+        else:
+            spare[at] = order[i]
+            i += 1
+        at += 1
+    # What is left of the second run lies where it belongs.
+    order[end - (middle - i) : end] = order[i:middle].copy()
+    order[begin:at] = spare[begin:at]
 
 
 @kernel
