@@ -272,12 +272,13 @@ def test_progress_is_told(tmp_path: Path, store: Store) -> None:
 def test_the_memory_limit_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(memory.VARIABLE, "512MB")
     assert memory.limit_bytes() == 512_000_000
-    assert memory.limit_bytes(7) == 7
+    assert memory.limit_bytes(7) == memory.wanted_bytes(7) == 7
     monkeypatch.setenv(memory.VARIABLE, "much")
     with pytest.raises(InputError, match="TRACEQL_MEMORY_LIMIT"):
         memory.limit_bytes()
     monkeypatch.delenv(memory.VARIABLE)
     assert memory.limit_bytes() > 100_000_000
+    assert memory.wanted_bytes() is None
 
 
 def test_plain_duckdb_sees_the_same_tables(tmp_path: Path, store: Store) -> None:

@@ -8,13 +8,13 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from traceql.engine import memory
 from traceql.model.units import parse_bytes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 EXIT_SOME_FAILED = 6
 DEFAULT_STORE = "traceql-store"
-_MEMORY_LIMIT = "TRACEQL_MEMORY_LIMIT"
 
 
 class Bytes(click.ParamType):  # type: ignore[type-arg]
@@ -32,11 +32,6 @@ class Bytes(click.ParamType):  # type: ignore[type-arg]
             return parse_bytes(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
-
-
-def default_memory_limit() -> int:
-    """Give half of the machine's memory, in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def store_option(function: F) -> F:
@@ -57,8 +52,8 @@ def memory_limit_option(function: F) -> F:
         "--memory-limit",
         "memory_limit_bytes",
         type=Bytes(),
-        default=lambda: os.environ.get(_MEMORY_LIMIT) or default_memory_limit(),
-        show_default=f"${_MEMORY_LIMIT}, else half of the memory",
+        default=memory.limit_bytes,
+        show_default=f"${memory.VARIABLE}, else half of the memory",
         help="Most memory to use, such as 512MB.",
     )(function)
 
@@ -69,8 +64,8 @@ def query_memory_limit_option(function: F) -> F:
         "--memory-limit",
         "memory_limit_bytes",
         type=Bytes(),
-        default=lambda: os.environ.get(_MEMORY_LIMIT) or None,
-        show_default=f"${_MEMORY_LIMIT}, else by the size of the trace",
+        default=memory.wanted_bytes,
+        show_default=f"${memory.VARIABLE}, else by the size of the trace",
         help="Most memory for the queries, such as 512MB.",
     )(function)
 

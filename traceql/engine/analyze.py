@@ -13,6 +13,7 @@ from traceql.engine import baseline as baselines
 from traceql.engine import examine, plugins, sql_script, workers
 from traceql.engine import window as windows
 from traceql.engine.examine import Examined, Examiner, Limits, Order
+from traceql.engine.memory import wanted_bytes
 from traceql.engine.window import Window
 from traceql.errors import StoreError, TraceQLError, UnknownAnalysis, WorkerFailed
 
@@ -71,7 +72,7 @@ def analyze(  # noqa: PLR0913  (the one door: every choice has a default)
         InputError, TraceNotFound: there is no such baseline.
         QueryError, StoreError: a trace cannot be read, an input reached a limit; see `failed`.
     """
-    share = workers.share(traces, jobs, memory_limit_bytes)
+    share = workers.share(traces, jobs, wanted_bytes(memory_limit_bytes))
     order = Order(
         store,
         choose(only, families),

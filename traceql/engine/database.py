@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from traceql.engine.memory import limit_bytes
 from traceql.engine.scope import named
 from traceql.model.units import format_bytes, format_count
 
@@ -41,7 +42,8 @@ def open(  # noqa: A001  (traceql.open reads as it should)
     Args:
         path: its folder; None: $TRACEQL_STORE, else ./traceql-store.
         create: make it where there is none.
-        memory_limit_bytes: of queries and ingests.
+        memory_limit_bytes: of queries and ingests; None: $TRACEQL_MEMORY_LIMIT, else half of the
+            memory, and for analyses by the size of the trace.
         timeout_s: seconds after which a query is stopped.
 
     Raises:
@@ -218,7 +220,7 @@ class Database:
             self._perfetto[key] = PerfettoSession(
                 scope,
                 store=self.store,
-                memory_limit_bytes=self._memory_limit_bytes,
+                memory_limit_bytes=limit_bytes(self._memory_limit_bytes),
                 timeout_s=self._timeout_s,
                 packages=packages,
             )
@@ -231,7 +233,7 @@ class Database:
         session = self._sessions.pop(scope, None) or Session(
             scope,
             store=self.store,
-            memory_limit_bytes=self._memory_limit_bytes,
+            memory_limit_bytes=limit_bytes(self._memory_limit_bytes),
             timeout_s=self._timeout_s,
         )
         self._sessions[scope] = session

@@ -16,12 +16,22 @@ def limit_bytes(given: int | None = None) -> int:
     Raises:
         InputError: the variable holds no size.
     """
-    if given is not None:
-        return given
-    text = os.environ.get(VARIABLE)
-    if text:
-        try:
-            return parse_bytes(text)
-        except ValueError as error:
-            raise InputError(f"${VARIABLE}: {error}") from error
+    wanted = wanted_bytes(given)
+    if wanted is not None:
+        return wanted
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def wanted_bytes(given: int | None = None) -> int | None:
+    """Give the limit that somebody set: what is given, else $TRACEQL_MEMORY_LIMIT, else None.
+
+    Raises:
+        InputError: the variable holds no size.
+    """
+    text = os.environ.get(VARIABLE)
+    if given is not None or not text:
+        return given
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise InputError(f"${VARIABLE}: {error}") from error

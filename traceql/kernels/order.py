@@ -135,19 +135,11 @@ def _radix_sort(bits: int, words: UInt64, counts: Int64) -> int:
     """Sort the words of row 0 by their low `bits`, as `radix_order`; give the row of the result."""
     rows = words.shape[1]
     passes = (bits + 10) // 11
-    for i in range(rows):
-        word = words[0, i]
-        for step in range(passes):
-            counts[step, np.int64(word & np.uint64(2047))] += 1
-            word >>= np.uint64(11)
+    _count_digits(words[0], passes, counts)
     now = 0
     for step in range(passes):
         shift = np.uint64(11 * step)
-        total = 0
-        for place in range(2048):
-            count = counts[step, place]
-            counts[step, place] = total
-            total += count
+        _turn_to_places(counts[step])
         for i in range(rows):
             value = words[now, i]
             digit = np.int64((value >> shift) & np.uint64(2047))
@@ -156,6 +148,26 @@ def _radix_sort(bits: int, words: UInt64, counts: Int64) -> int:
             words[1 - now, at] = value
         now = 1 - now
     return now
+
+
+@inlined
+def _count_digits(words: UInt64, passes: int, counts: Int64) -> None:
+    """Count how often each digit of 11 bits occurs, for each pass."""
+    for i in range(words.shape[0]):
+        word = words[i]
+        for step in range(passes):
+            counts[step, np.int64(word & np.uint64(2047))] += 1
+            word >>= np.uint64(11)
+
+
+@inlined
+def _turn_to_places(counts: Int64) -> None:
+    """Turn counts of digits into where the first word with each goes."""
+    total = 0
+    for digit in range(counts.shape[0]):
+        count = counts[digit]
+        counts[digit] = total
+        total += count
 
 
 def _checked(keys: tuple[ArrayLike, ...]) -> list[Int64]:
@@ -237,20 +249,13 @@ def radix_order(bits: int, words: UInt64, order: Int32, counts: Int64) -> int:
     """
     rows = words.shape[1]
     passes = (bits + 10) // 11
+    _count_digits(words[0], passes, counts)
     for i in range(rows):
         order[0, i] = i
-        word = words[0, i]
-        for step in range(passes):
-            counts[step, np.int64(word & np.uint64(2047))] += 1
-            word >>= np.uint64(11)
     now = 0
     for step in range(passes):
         shift = np.uint64(11 * step)
-        total = 0
-        for place in range(2048):
-            count = counts[step, place]
-            counts[step, place] = total
-            total += count
+        _turn_to_places(counts[step])
         # Words move with their rows: reading them through `order` would miss the cache each time.
         for i in range(rows):
             value = words[now, i]
