@@ -52,6 +52,7 @@ class _Narrow(NamedTuple):
     """Numbers in as few bytes as what lies between them needs."""
 
     least: int
+    most: int
     rows: int
     more: NDArray[np.unsignedinteger] | None
     """Unsigned [n], beyond the least; None: all are the same, or each is one more."""
@@ -61,11 +62,11 @@ class _Narrow(NamedTuple):
     def of(cls, numbers: Int64) -> _Narrow:
         least, most, rows = int(numbers.min()), int(numbers.max()), len(numbers)
         if least == most:
-            return cls(least, rows, None, 0)
+            return cls(least, most, rows, None, 0)
         if most - least == rows - 1 and bool((numbers[1:] > numbers[:-1]).all()):
-            return cls(least, rows, None, 1)
+            return cls(least, most, rows, None, 1)
         kind = np.min_scalar_type(most - least)
-        return cls(least, rows, (numbers - np.int64(least)).astype(kind), 0)
+        return cls(least, most, rows, (numbers - np.int64(least)).astype(kind), 0)
 
     def whole(self) -> Int64:
         if self.more is not None:
@@ -73,6 +74,12 @@ class _Narrow(NamedTuple):
         if self.step:
             return np.arange(self.least, self.least + self.rows)
         return np.full(self.rows, self.least, np.int64)
+
+    def at(self, places: NDArray[np.intp]) -> Int64:
+        """Give some of the numbers."""
+        if self.more is not None:
+            return self.more.take(places).astype(np.int64) + np.int64(self.least)
+        return places * self.step + self.least
 
 
 class Launches:
@@ -113,14 +120,13 @@ class Launches:
 
     def calls(self) -> Iterator[Chunk]:
         """Give the rows of `link` of calls that launched work; all work must have been taken."""
-        work = [np.empty(0, np.int64), *(ids.whole() for ids in self._work)]
-        awaited = _Awaited(np.concatenate(work))
+        awaited = _Awaited(self._work)
         for parts in self._calls if self._work else ():
             found = []
             for part in parts:
-                linked = _Linked(*(column.whole() for column in part))
-                wanted = awaited.among(linked.correlation)
-                found.append(_Linked(*(column[wanted] for column in linked)))
+                *_, correlation = part
+                places = np.flatnonzero(awaited.among(correlation.whole()))
+                found.append(_Linked(*(column.at(places) for column in part)))
             whole = _Linked(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
             if len(whole.ordinal):
                 yield whole.chunk(self._scopes.array, "host")
@@ -130,13 +136,17 @@ class Launches:
 class _Awaited:
     """Correlation ids of work, of whatever process."""
 
-    def __init__(self, ids: Int64) -> None:
-        self._least = int(ids.min()) if len(ids) else 0
+    def __init__(self, work: list[_Narrow]) -> None:
+        self._least = min((ids.least for ids in work), default=0)
+        most = max((ids.most for ids in work), default=0)
         self._is_there: Bool | None = None
-        if len(ids) and int(ids.max()) - self._least < _MOST_FLAGS:
-            self._is_there = np.zeros(int(ids.max()) - self._least + 1, np.bool_)
-            self._is_there[ids - self._least] = True
-        self._ids = ids if self._is_there is None else ids[:0]
+        self._ids = np.empty(0, np.int64)
+        if most - self._least < _MOST_FLAGS:
+            self._is_there = np.zeros(most - self._least + 1, np.bool_)
+            for ids in work:
+                self._is_there[ids.whole() - self._least] = True
+        else:
+            self._ids = np.concatenate([ids.whole() for ids in work])
 
     def among(self, ids: Int64) -> Bool:
         """Tell which ids are of work."""
