@@ -124,12 +124,15 @@ ORDER BY r.trace, r.ts, n.depth, r.id;
 
 -- Ranges with the work of devices that they launched.
 CREATE VIEW _nsys_projected AS
+WITH projected AS MATERIALIZED (
+  SELECT id, ts, dur, range_ts, range_dur, op_count, level, parent_id FROM gpu_range
+)
 SELECT
   g.id, r.name, r.style, g.ts, g.dur, g.range_ts, g.range_dur, r.pid, r.tid, g.op_count, g.level,
   g.parent_id, coalesce(c.children, 0) AS children, r.trace
-FROM gpu_range g
+FROM projected g
 JOIN _nsys_range r ON r.id = g.id
-LEFT JOIN (SELECT parent_id, count(*) AS children FROM gpu_range GROUP BY parent_id) c
+LEFT JOIN (SELECT parent_id, count(*) AS children FROM projected GROUP BY parent_id) c
   ON c.parent_id = g.id;
 
 -- Ranges by name, as seen by the devices: from the first start to the last end of what was
