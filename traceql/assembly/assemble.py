@@ -169,9 +169,12 @@ class _Assembly:
         yield from (("gpu_op", rows) for rows in self._links.rows(self._numbers))
         self._diagnostics.count("launch_duplicate_correlation", self._links.duplicates)
         self._diagnostics.count("gpu_op_without_slice", self._links.without_slice)
+        self.end_phase()
         for staging, timeline in self._timelines.items():
             for rows in timeline.rows(self._texts, self._numbers):
                 yield TIMELINES[staging], rows
+        self._numbers.clear()
+        self.end_phase()
         yield from (("track", rows) for rows in self._tracks.rows(overflow))
         yield from self._settled.rows()
         yield from self._texts.dim_rows()

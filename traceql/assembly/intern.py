@@ -213,7 +213,8 @@ class Dictionary:
         self._name, self._scratch = name, scratch
         self._most_texts, self._most_chars = most_texts, most_chars
         self._columns: list[Column] = []
-        self._texts: list[str] = []
+        self._few: list[str] = []
+        self._many: Run | None = None
         self._remap = np.empty(0, np.int32)
         self._starts: list[tuple[int, int]] = []
         self.rows = 0
@@ -237,7 +238,7 @@ class Dictionary:
         self._remap = np.empty(len(texts), np.int32)
         for place in order.tolist():
             self._remap[place] = final.setdefault(texts[place], len(final))
-        self._texts = list(final)
+        self._keep(list(final))
         self.rows = len(final)
         self._starts = []
         at = 0
@@ -249,6 +250,18 @@ class Dictionary:
             self._starts[number] = (self._starts[number][0], spilled)
             spilled += column.spilled
         self.rows = spilled
+
+    def _keep(self, texts: list[str]) -> None:
+        """Keep the texts until they are stored; many of them on disk, as that is long from now."""
+        if len(texts) <= _TEXTS_AT_ONCE:
+            self._few = texts
+            return
+        path = self._scratch / f"{self._name}-texts.arrow"
+        with RunWriter(path, _SPILL_SCHEMA) as writer:
+            for start in range(0, len(texts), _TEXTS_AT_ONCE):
+                block = pa.array(texts[start : start + _TEXTS_AT_ONCE], pa.string())
+                writer.write(pa.RecordBatch.from_arrays([block], schema=_SPILL_SCHEMA))
+        self._many = Run(path)
 
     def final(self, provisional: pa.Array) -> pa.Array:
         """Turn provisional ids into final ones, int32; null stays null."""
@@ -283,8 +296,10 @@ class Dictionary:
             at += len(texts)
 
     def _all_texts(self) -> Iterator[pa.Array]:
-        for start in range(0, len(self._texts), _TEXTS_AT_ONCE):
-            yield pa.array(self._texts[start : start + _TEXTS_AT_ONCE], pa.string())
+        if self._many is not None:
+            yield from (rows["text"] for rows in self._many.blocks())
+        elif self._few:
+            yield pa.array(self._few, pa.string())
         for column in self._columns:
             yield from column.spilled_texts()
 

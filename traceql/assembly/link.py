@@ -13,7 +13,7 @@ from traceql.assembly.columns import Labels, Values, array_of, values_of, where
 from traceql.assembly.either import EitherSorter
 from traceql.assembly.keys import KeySorter
 from traceql.assembly.order import Memory, ints
-from traceql.kernels.launch import match
+from traceql.kernels.launch import Works
 from traceql.kernels.order import is_sorted, sorted_rows
 from traceql.model import tables
 
@@ -80,18 +80,20 @@ class Links:
 
     def rows(self, numbers: Numbering) -> Iterator[pa.RecordBatch]:
         """Give the rows of `gpu_op` in order of their slice."""
-        launch = self._launches(numbers)
+        works = Works(numbers.rows)
         for rows in self._ops.sorted():
             ids = numbers.of(rows.keys()[0])
             there = ids != NO_SLICE
             if not there.all():
                 self.without_slice += int((~there).sum())
                 ids, rows = ids[there], rows.of(there)  # noqa: PLW2901  (fewer of them)
+            works.add(ids)
             self._placed.move(ids[np.newaxis], rows)
         self._ops.clear()
+        self._match(works, numbers)
         for rows in self._placed.sorted():
             ids = rows.keys()[0]
-            call = launch[ids].astype(np.int64) - 1
+            call = works.calls(ids)
             yield self._op_rows(ids, rows.columns(), where(call, call != NO_SLICE))
         self._placed.clear()
 
@@ -106,12 +108,8 @@ class Links:
             fields.append(field.with_type(arrays[-1].type))
         return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
-    def _launches(self, numbers: Numbering) -> NDArray[np.int32]:
-        """Give for each slice one more than the slice that launched it.
-
-        Four bytes for each slice, of which those without device work cost address space only.
-        """
-        launch = np.zeros(numbers.rows, np.int32)
+    def _match(self, works: Works, numbers: Numbering) -> None:
+        """Find the calls that launched the works."""
         for scope, correlation, place in _whole_keys(self._links):
             ids = numbers.of(place >> 1)
             # Of one key, ids follow time, where ordinals follow the file.
@@ -120,9 +118,8 @@ class Links:
                 linked = linked[:, ids != NO_SLICE]
             if not is_sorted(*linked):
                 linked = sorted_rows(linked)
-            self.duplicates += match(linked[:2], linked[2], launch)
+            self.duplicates += works.match(linked[:2], linked[2])
         self._links.clear()
-        return launch
 
 
 def _whole_keys(links: KeySorter) -> Iterator[Int64]:

@@ -49,6 +49,10 @@ class Numbering:
             at += len(place)
         self._sorter.clear()
 
+    def clear(self) -> None:
+        """Forget all numbers."""
+        self._numbers = np.zeros(0, np.int32)
+
     def of(self, place: Int64) -> Int64:
         """Give the ids of places, NO_ROW where no row has that place."""
         if len(place) and place.min() >= 0 and place.max() < len(self._numbers):

@@ -98,7 +98,7 @@ class Run:
                 yield reader.get_batch(block)
 
 
-_BLOCK_WORDS = 1 << 17
+_BLOCK_WORDS = 1 << 15
 """Most words of a block of packed rows, but for a longer row."""
 
 
