@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from traceql.assembly import intern
 from traceql.assembly.intern import Dictionary
 from traceql.assembly.lift import escape, lift, unescape
 
@@ -47,6 +50,15 @@ def test_ids_follow_the_first_appearance_in_the_file(tmp_path_factory, events, s
 
     assert stored(dictionary) == texts
     assert ids.to_pylist() == [None if t is None else texts.index(t) for _, t in events]
+
+
+@given(rows, st.integers(1, 3))
+def test_many_texts_wait_on_disk(tmp_path_factory, events, at_once):
+    dictionary = Dictionary("d", tmp_path_factory.mktemp("d"))
+    with patch.object(intern, "_TEXTS_AT_ONCE", at_once):
+        encoded(dictionary, events, 5)
+
+    assert stored(dictionary) == list(dict.fromkeys(t for _, t in events if t is not None))
 
 
 @given(rows, st.integers(1, 9), st.integers(1, 9), st.integers(0, 3), st.integers(0, 6))
